@@ -1,0 +1,1 @@
+"""The research health-data enclave: trusted side, sandbox and the client that analysts import."""

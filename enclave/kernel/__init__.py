@@ -1,0 +1,1 @@
+"""Foundations every feature stands on; no business lives here."""

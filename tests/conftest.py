@@ -1,0 +1,1 @@
+"""Fixtures shared by every test: a home of its own, and a database on SQLite or PostgreSQL."""
