@@ -1,0 +1,1 @@
+"""What was granted to whom until when, and the one function that says whether it holds now."""
