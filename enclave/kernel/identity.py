@@ -98,7 +98,8 @@ def password_matches(session: Session, username: str, password: str) -> bool:
     account = session.get(Account, username)
     known = account.password_hash if account and account.active else _NOBODY
     try:
-        return _hasher.verify(known, password) and account is not None and account.active
+        _hasher.verify(known, password)
+        return account is not None and account.active
     except (VerificationError, InvalidHashError):
         return False
 

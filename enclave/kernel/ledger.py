@@ -50,8 +50,8 @@ def append(session: Session, events: Iterable[LedgerEvent]) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     head = session.exec(select(LedgerEvent).order_by(col(LedgerEvent.seq).desc()).limit(1)).first()
-    seq, previous = (head.seq, head.digest) if head else (0, GENESIS)
-    for seq, entry in enumerate(events, seq + 1):
+    last, previous = (head.seq, head.digest) if head else (0, GENESIS)
+    for seq, entry in enumerate(events, last + 1):
         entry.seq, entry.previous = seq, previous
         previous = entry.digest = digest(entry.body())
         session.add(entry)

@@ -31,7 +31,7 @@ class OutboxMessage(Record, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     attempts: int = 0
-    state: str = Field("waiting", index=True)  # waiting | done | failed
+    state: str = Field(default="waiting", index=True)  # waiting | done | failed
     error: str = ""
 
 
@@ -85,7 +85,7 @@ def deliver_one(handlers: Mapping[str, Handler]) -> bool:
     with correlated(claimed.correlation):
         try:
             handlers[claimed.topic](claimed.payload)
-        except Exception as failure:  # every failure is kept with the message and retried
+        except Exception as failure:  # noqa: BLE001 - every failure is kept with the message and retried
             code = failure.code if isinstance(failure, EnclaveError) else type(failure).__name__
             logger().warning("outbox", topic=claimed.topic, code=code, attempts=claimed.attempts)
             _settle(claimed.id, code)

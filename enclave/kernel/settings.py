@@ -24,24 +24,25 @@ class Settings(BaseSettings):
     database_url: str = ""
     bind: str = "127.0.0.1"
     port: int = 8000
-    port_base: int = Field(0, description="first of the inner loopback ports; 0 means port + 80")
-    s3_endpoint: str = Field("", description="host:port of an outside S3; empty means the embedded one")
+    port_base: int = Field(default=0, description="first of the inner loopback ports; 0 means port + 80")
+    s3_endpoint: str = Field(default="", description="host:port of an outside S3; empty means the embedded one")
     s3_access_key: str = "enclave"
     s3_secret_key: str = ""
     s3_bucket: str = "enclave"
     s3_secure: bool = True
     upload_limit_bytes: int = 2 * 1024**3
-    table_memory: str = Field("1GB", description="most memory DuckDB takes before it spills to disk")
+    table_memory: str = Field(default="1GB", description="most memory DuckDB takes before it spills to disk")
     k_limited: int = 5
     k_deidentified: int = 10
     cell_threshold: int = 10
-    budget_epsilon: float = Field(4.0, description="epsilon of one project on one data set")
+    budget_epsilon: float = Field(default=4.0, description="epsilon of one project on one data set")
     enclave_memory_bytes: int = 2 * 1024**3
     enclave_pids: int = 256
     enclave_cpus: float = 1.0
     revocation_poll_seconds: float = 0.5
 
     def model_post_init(self, _context: object) -> None:
+        """Derive what follows from what was set."""
         self.home = self.home.absolute()
         self.database_url = self.database_url or f"sqlite:///{self.home}/db/enclave.sqlite"
         self.port_base = self.port_base or self.port + 80

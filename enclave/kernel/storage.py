@@ -38,7 +38,7 @@ class StoredObject(Record, table=True):
     sha256: str
     size: int
     wrapped_key: str
-    state: str = Field("waiting", index=True)  # waiting | kept | erased
+    state: str = Field(default="waiting", index=True)  # waiting | kept | erased
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -192,4 +192,3 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file on disk."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
