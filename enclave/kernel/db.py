@@ -97,4 +97,5 @@ def reading() -> Iterator[Session]:
         try:
             yield session
         finally:
+            session.expunge_all()  # rows stay readable after the session
             session.rollback()

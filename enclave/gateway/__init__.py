@@ -1,0 +1,1 @@
+"""What stands between people and the services: the door, sign-on, portals, processes."""
