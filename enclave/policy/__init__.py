@@ -1,0 +1,1 @@
+"""The standard as data and a pure engine over it: no database, no store, no HTTP."""
