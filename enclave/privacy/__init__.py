@@ -1,0 +1,1 @@
+"""Differential privacy: exact budgets, bounded contributions, and the engines that draw the noise."""
