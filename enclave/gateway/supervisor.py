@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import httpx
 import psutil
 
 from enclave.gateway import objectstore
+from enclave.kernel import accounts
 from enclave.kernel.errors import Conflict, Unavailable
 from enclave.kernel.log import logger
 from enclave.kernel.process import adopt_orphans, dying_with_parent
@@ -144,7 +144,7 @@ class Platform:
     """The store and the hub of one home, kept running until stopped."""
 
     def __init__(self, config: Settings) -> None:
-        self.config, self.stopping = config, threading.Event()
+        self.config = config
         self.store: subprocess.Popen[bytes] | None = None
         self.hub: subprocess.Popen[bytes] | None = None
 
@@ -155,6 +155,7 @@ class Platform:
         self.config.run_dir.mkdir(mode=0o711, exist_ok=True)
         self.config.folder("db")
         upgrade(self.config.database_url)
+        accounts.check_mode(self.config.mode)
         report("database")
         if not self.config.s3_endpoint:
             self.store = objectstore.start()
@@ -168,9 +169,10 @@ class Platform:
         path.write_text(json.dumps({"pid": os.getpid(), "created": psutil.Process().create_time()}))
 
     def watch(self) -> None:
-        """Restart what ends by itself, until `stopping` is set."""
+        """Restart what ends by itself, for ever."""
         pause = 1.0
-        while not self.stopping.wait(pause):
+        while True:
+            time.sleep(pause)
             pause = 1.0
             if self.store and self.store.poll() is not None:
                 logger().error("part-ended", process="store", code=self.store.returncode)
@@ -182,7 +184,6 @@ class Platform:
 
     def stop(self) -> None:
         """End everything this platform started, sandboxes and orphans included."""
-        self.stopping.set()
         end(psutil.Process().children(recursive=True))
         (self.config.folder("run") / "supervisor.json").unlink(missing_ok=True)
 
@@ -192,13 +193,16 @@ def run(report: Report, ready: Callable[[], object] = lambda: None) -> None:
     config = settings()
     with only_one(config):
         platform = Platform(config)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: platform.stopping.set())
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             platform.start(report)
             ready()
             platform.watch()
+        except KeyboardInterrupt:
+            report("stopping")
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
             platform.stop()
 
 
