@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     k_deidentified: int = 10
     cell_threshold: int = 10
     budget_epsilon: float = Field(default=4.0, description="epsilon of one project on one data set")
+    noise_engine: Literal["opendp", "diffprivlib"] = "opendp"
     enclave_memory_bytes: int = 2 * 1024**3
     enclave_pids: int = 256
     enclave_cpus: float = 1.0
