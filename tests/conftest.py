@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.factories.accounts import PEOPLE, make_account
-from tests.fixtures.databases import Databases
-from tests.fixtures.objectstore import MemoryStore
 
 from enclave.kernel import db, storage
 from enclave.kernel.identity import Actor, Role
 from enclave.kernel.settings import Settings, settings
+from tests.factories.accounts import PEOPLE, make_account
+from tests.fixtures.databases import Databases
+from tests.fixtures.objectstore import MemoryStore
 
 pytest_plugins = ["tests.fixtures.promises"]
 
