@@ -16,6 +16,7 @@ from enclave.kernel.errors import Conflict, Invalid, NotFound, Refused
 from enclave.kernel.identity import Account, Actor, Role, system
 from enclave.kernel.settings import settings
 from enclave.kernel.unit import UnitOfWork, unit_of_work
+from enclave.privacy import service as privacy
 
 __all__ = [
     "GrantView", "IssueGrant", "ProjectView", "RemoveMember", "RevokeGrant", "Validity", "expire_due", "find",
@@ -46,7 +47,7 @@ def issue(actor: Actor, command: IssueGrant) -> GrantView:
         )
         members = _enrol(unit, project.id, (command.lead, *command.members))
         grant = unit.add(_grant(project.id, command))
-        _allot(unit, grant)
+        privacy.allot(unit, grant.project_id, grant.dataset_id, grant.epsilon, grant.delta)
         unit.record(
             "grant.issued", project.id, clauses=ISSUE_CLAUSES, grant=grant.id, request=grant.request_id,
             dataset=grant.dataset_id, version=grant.version_id, columns=len(grant.columns), members=members,
@@ -100,12 +101,6 @@ def _grant(project_id: str, command: IssueGrant) -> Grant:
         agreement_sha256=command.agreement_sha256,
         issued_at=clock.now(),
     )
-
-
-def _allot(unit: UnitOfWork, grant: Grant) -> None:
-    from enclave.privacy import service as privacy
-
-    privacy.allot(unit, grant.project_id, grant.dataset_id, grant.epsilon, grant.delta)
 
 
 def revoke(actor: Actor, command: RevokeGrant) -> ProjectView:
