@@ -1,0 +1,1 @@
+"""Applications for data: form, qualification, history, committee, decision, agreement and registration."""
