@@ -1,0 +1,1 @@
+"""Reading, classification, and the making of limited and de-identified data sets."""
