@@ -1,0 +1,1 @@
+"""What data reveal: pure statistical disclosure maths, without database, store or HTTP."""
