@@ -68,6 +68,7 @@ class ChargeView:
     """One stored answer. `free` tells that it had been paid for before."""
 
     id: str
+    dataset_id: str
     question: dict[str, Any]
     answer: dict[str, Any]
     epsilon: Decimal
@@ -230,6 +231,7 @@ def _view(session: Session, held: BudgetAccount) -> BudgetView:
 def _charge_view(row: Charge, *, free: bool) -> ChargeView:
     return ChargeView(
         id=row.id,
+        dataset_id=row.dataset_id,
         question=row.question,
         answer=row.answer,
         epsilon=amounts.epsilon(row.epsilon_micro),

@@ -1,0 +1,1 @@
+"""What may leave an enclave, in three lanes: private answers, verified tables, reviewed files."""

@@ -1,0 +1,58 @@
+"""Who may ask what of which extract: every lane begins here (P3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import Session
+
+from enclave.grants import service as grants
+from enclave.grants.service import Validity
+from enclave.kernel.errors import NotFound, Refused
+from enclave.kernel.identity import Actor
+
+CLAUSES = ("B.2-2-2b", "4.1-T1-L2d2e")
+
+
+@dataclass(frozen=True)
+class TrustedTable:
+    """A table of an extract with the person's index, which no enclave mounts."""
+
+    name: str
+    path: Path
+    dataset_id: str
+    version_id: str
+    sha256: str
+
+
+def check_validity(validity: Validity) -> Validity:
+    """Refuse unless the person may use the project now; the reason is the text code of the answer."""
+    if not validity.valid:
+        raise Refused(validity.reason, clauses=CLAUSES)
+    return validity
+
+
+def require_valid(session: Session, actor: Actor, project_id: str) -> Validity:
+    """Refuse, inside the caller's transaction, unless the actor may use the project now."""
+    return check_validity(grants.is_valid(session, project_id, actor.username))
+
+
+def trusted_table(actor: Actor, project_id: str, name: str) -> TrustedTable:
+    """Return the extract's table `name` of a project the actor may use now, on a data set granted now."""
+    validity = check_validity(grants.valid_now(project_id, actor.username))
+    granted = {grant.dataset_id for grant in validity.grants}
+    tables = [table for table in _tables(project_id) if table.dataset_id in granted]
+    for table in tables:
+        if table.name == name:
+            return table
+    raise NotFound("output_no_table", table=name[:60], known=", ".join(sorted(table.name for table in tables)))
+
+
+def _tables(project_id: str) -> list[TrustedTable]:
+    from enclave.workspaces import service as workspaces
+
+    return [
+        TrustedTable(table.name, table.path, table.dataset_id, table.version_id, table.sha256)
+        for table in workspaces.trusted_tables(project_id)
+    ]

@@ -1,0 +1,1 @@
+"""Differentially private answers, paid from a project's budget."""
