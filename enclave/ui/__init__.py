@@ -1,0 +1,1 @@
+"""What every Streamlit page shares: shell, session, components, charts and theme."""

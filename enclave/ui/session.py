@@ -1,0 +1,75 @@
+"""Who looks at the page and in which language; asked anew on every run, never remembered as a right."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import streamlit as st
+
+from enclave.kernel import i18n, log
+from enclave.kernel.db import reading
+from enclave.kernel.identity import ANONYMOUS, Actor, load_actor
+from enclave.kernel.settings import settings
+
+COOKIE = "enclave-language"
+_KEY = "ui_language"
+_SCRIPT = """<script>
+document.documentElement.lang = "{html_lang}";
+document.cookie = "{cookie}={language}; path=/; max-age=31536000; samesite=lax";
+</script>"""
+
+
+def begin() -> None:
+    """Start a run of the script: choose the language and give everything it does one correlation id."""
+    if _KEY not in st.session_state:
+        wishes = (st.query_params.get("lang", ""), st.context.cookies.get(COOKIE, ""), settings().language)
+        st.session_state[_KEY] = next(wish for wish in wishes if wish in i18n.LANGUAGES)
+    i18n.language.set(language())
+    log.correlation_id.set(uuid4().hex[:16])
+
+
+def language() -> str:
+    """Return the language of this visitor, `zh` or `en`."""
+    return str(st.session_state.get(_KEY, settings().language))
+
+
+def switch_language() -> None:
+    """Change to the other language; what the visitor typed stays."""
+    st.session_state[_KEY] = "en" if language() == "zh" else "zh"
+
+
+def remember_language() -> None:
+    """Tell the browser the page's language and keep the choice in a cookie."""
+    html_lang = {"zh": "zh-CN", "en": "en"}[language()]
+    st.html(_SCRIPT.format(html_lang=html_lang, cookie=COOKIE, language=language()), unsafe_allow_javascript=True)
+
+
+def username() -> str:
+    """Return the signed-in name the gate vouches for; empty for a visitor."""
+    try:
+        return str(json.loads(str(st.user.get("ident") or "{}")).get("name", ""))
+    except ValueError:
+        return ""
+
+
+def actor() -> Actor:
+    """Load the actor from the database: roles are what it says now, not what they were at sign-in."""
+    name = username()
+    if not name:
+        return ANONYMOUS
+    with reading() as session:
+        return load_actor(session, name)
+
+
+def pick(view: Any, field: str) -> str:
+    """Return `field_zh` or `field_en` of a view in the visitor's language, else the one that is there."""
+    chosen, other = (language(), "en" if language() == "zh" else "zh")
+    return str(getattr(view, f"{field}_{chosen}", "") or getattr(view, f"{field}_{other}", ""))
+
+
+def sign_in_path(portal: str, target: str = "") -> str:
+    """Return the address that signs in and comes back to `target` within the portal."""
+    return f"{portal}login?next={quote(target or portal)}"
