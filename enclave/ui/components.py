@@ -94,9 +94,8 @@ def table(
     css = ["num" if index in numeric else "" for index in range(len(columns))]
     head = "".join(f'<th scope="col" class="{c}">{escape(name)}</th>' for c, name in zip(css, columns, strict=True))
     body = "".join(f"<tr>{_cells(columns, css, row)}</tr>" for row in rows)
-    st.html(
-        f'<div class="tablewrap"><table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    inner = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    st.html(f'<div class="tablewrap"><table class="grid{" dense" if dense else ""}">{inner}</table></div>')
 
 
 def _cells(columns: Sequence[str], css: Sequence[str], row: Sequence[object]) -> str:
