@@ -35,7 +35,7 @@ def local(moment: datetime) -> str:
 @contextmanager
 def frozen(moment: datetime) -> Iterator[None]:
     """Stop the clock at `moment` (tests)."""
-    token = _frozen.set(moment)
+    token = _frozen.set(moment.astimezone(UTC))
     try:
         yield
     finally:

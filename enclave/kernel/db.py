@@ -40,8 +40,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back aware moments: SQLite forgets the zone."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        """Give back moments in UTC: SQLite forgets the zone, PostgreSQL answers in the session's own."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Record(SQLModel):

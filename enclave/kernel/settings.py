@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -73,14 +75,23 @@ class Settings(BaseSettings):
     def secret(self, name: str, size: int = 32) -> bytes:
         """Return the secret `name`, made at random on first use with mode 0600; never a default."""
         path = self.folder("secrets") / name
+        if not path.exists():
+            self._make_secret(path, size)
+        return bytes.fromhex(path.read_text())
+
+    @staticmethod
+    def _make_secret(path: Path, size: int) -> None:
+        # Written whole beside its place and linked there: another process never reads half of it.
+        descriptor, made = tempfile.mkstemp(dir=path.parent)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return bytes.fromhex(path.read_text())
-        with os.fdopen(descriptor, "w") as file:
-            value = secrets.token_bytes(size)
-            file.write(value.hex())
-        return value
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(size))
+                file.flush()
+                os.fsync(descriptor)
+            with suppress(FileExistsError):  # another process was first: its secret holds
+                os.link(made, path)
+        finally:
+            Path(made).unlink()
 
 
 @lru_cache(maxsize=1)
