@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import catalog_browser.models
-import enclave.grants.models
-import enclave.kernel.identity
-import enclave.kernel.ledger
-import enclave.kernel.outbox
-import enclave.kernel.storage
-import enclave.outputs.models
-import enclave.privacy.models
-import enclave.workspaces.models
-import request_review.models  # noqa: F401  imported for their tables
+import importlib
 
 from sqlmodel import SQLModel
+
+MODULES = (
+    "enclave.kernel.identity",
+    "enclave.kernel.ledger",
+    "enclave.kernel.outbox",
+    "enclave.kernel.storage",
+    "catalog_browser.models",
+    "enclave.privacy.models",
+    "enclave.grants.models",
+    "request_review.models",
+    "enclave.workspaces.models",
+    "enclave.outputs.models",
+)
+
+for _name in MODULES:
+    importlib.import_module(_name)
 
 metadata = SQLModel.metadata

@@ -1,0 +1,70 @@
+"""`enclave demo`: the platform with demonstration people and data, or its whole main job as a check."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from enclave.kernel.i18n import text
+from enclave.kernel.settings import settings
+
+console = Console()
+
+
+def demo(
+    check: Annotated[bool, typer.Option(help="Drive the main job end to end in a home of its own, then end.")] = False,
+    home: Annotated[Path | None, typer.Option(help="Where to keep it; --check takes a temporary folder.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the door; --check takes a free one.")] = 0,
+) -> None:
+    """Start the demonstration and keep it up until Ctrl-C; with --check, prove the main job and end."""
+    os.environ["ENCLAVE_MODE"] = "demo"
+    if check:
+        raise typer.Exit(_check(home, port))
+    _use(home, port)
+    from enclave.cli.demonstration import data
+    from enclave.gateway import supervisor
+
+    supervisor.run(_part, lambda: _ready(data.load(_step)))
+
+
+def _use(home: Path | None, port: int) -> None:
+    if home:
+        os.environ["ENCLAVE_HOME"] = str(home.absolute())
+    if port:
+        os.environ["ENCLAVE_PORT"] = str(port)
+    settings.cache_clear()
+
+
+def _check(home: Path | None, port: int) -> int:
+    from enclave.cli.demonstration import journey
+
+    with tempfile.TemporaryDirectory(prefix="enclave-check-") as folder:
+        _use(home or Path(folder) / "home", port or journey.free_ports())
+        return 0 if journey.run(lambda line: console.print(line, highlight=False)) else 1
+
+
+def _part(name: str) -> None:
+    console.print(f"  [green]✓[/] {text(f'part_{name}', settings().language)}")
+
+
+def _step(line: str) -> None:
+    console.print(f"  [cyan]•[/] {line}", highlight=False)
+
+
+def _ready(passwords: dict[str, str]) -> None:
+    from enclave.cli.demonstration.people import PEOPLE
+
+    language = settings().language
+    if passwords:
+        shown = Table("user / 用户", "password / 密码", "role / 角色", "", title=text("demo_accounts", language))
+        for person in PEOPLE:
+            if person.username in passwords:
+                shown.add_row(person.username, passwords[person.username], person.role, person.display_name)
+        console.print(shown)
+    console.print(text("demo_ready", language, url=settings().public_url), highlight=False)
