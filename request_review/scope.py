@@ -51,9 +51,9 @@ class Scope:
     conditions: Mapping[str, tuple[Condition, ...]]
 
     @property
-    def names(self) -> frozenset[str]:
-        """Return the columns as `table.column`."""
-        return frozenset(qualified(table, name) for table, names in self.columns.items() for name in names)
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Return the columns as pairs of table and column."""
+        return frozenset((table, name) for table, names in self.columns.items() for name in names)
 
 
 def qualified(table: str, column: str) -> str:
