@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 from sqlmodel import Session
 
@@ -11,19 +10,9 @@ from enclave.grants import service as grants
 from enclave.grants.service import Validity
 from enclave.kernel.errors import NotFound, Refused
 from enclave.kernel.identity import Actor
+from enclave.workspaces.views import TrustedTable
 
 CLAUSES = ("B.2-2-2b", "4.1-T1-L2d2e")
-
-
-@dataclass(frozen=True)
-class TrustedTable:
-    """A table of an extract with the person's index, which no enclave mounts."""
-
-    name: str
-    path: Path
-    dataset_id: str
-    version_id: str
-    sha256: str
 
 
 def check_validity(validity: Validity) -> Validity:
@@ -49,10 +38,7 @@ def trusted_table(actor: Actor, project_id: str, name: str) -> TrustedTable:
     raise NotFound("output_no_table", table=name[:60], known=", ".join(sorted(table.name for table in tables)))
 
 
-def _tables(project_id: str) -> list[TrustedTable]:
+def _tables(project_id: str) -> Sequence[TrustedTable]:
     from enclave.workspaces import service as workspaces
 
-    return [
-        TrustedTable(table.name, table.path, table.dataset_id, table.version_id, table.sha256)
-        for table in workspaces.trusted_tables(project_id)
-    ]
+    return workspaces.trusted_tables(project_id)

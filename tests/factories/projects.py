@@ -13,8 +13,8 @@ from enclave.kernel import clock
 from enclave.kernel.identity import system
 from enclave.kernel.storage import sha256_of
 from enclave.kernel.unit import unit_of_work
-from enclave.outputs.access import TrustedTable
 from enclave.privacy import service as privacy
+from enclave.workspaces.views import TrustedTable
 
 
 def make_project(
@@ -72,7 +72,9 @@ def add_extract(
     """Write `frame` (with its `_person` column) as a trusted table of a project."""
     path = folder / f"{project_id}-{name}.parquet"
     frame.to_parquet(path, index=False)
-    table = TrustedTable(name, path, dataset_id, f"dsv-{dataset_id}", sha256_of(path))
+    columns = tuple(name for name in frame.columns if name != "_person")
+    version_id, grant_id = f"dsv-{dataset_id}", f"g-{project_id}"
+    table = TrustedTable(name, path, sha256_of(path), dataset_id, version_id, grant_id, len(frame), columns)
     extracts.setdefault(project_id, []).append(table)
     return table
 

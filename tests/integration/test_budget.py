@@ -17,8 +17,6 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from tests.conftest import Home
-from tests.factories import projects
 
 from enclave.kernel import ledger
 from enclave.kernel.db import engine, reading
@@ -30,6 +28,8 @@ from enclave.outputs.answers import service as answers
 from enclave.outputs.answers.service import Ask
 from enclave.privacy import service as privacy
 from enclave.privacy.service import Draw, Question
+from tests.conftest import Home
+from tests.factories import projects
 
 pytestmark = pytest.mark.promise("P4")
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +47,25 @@ def question(body: object, micro: int = 100_000, project_id: str = "p-budget01")
 def pay(asked: Question) -> privacy.ChargeView:
     with unit_of_work(system("test")) as unit:
         return privacy.spend(unit, asked, lambda: Draw({"value": time.monotonic_ns()}, "test", "test"))
+
+
+# A program of its own pays the same way.
+PAYING = """
+import os, signal, sys, time
+from enclave.kernel.identity import system
+from enclave.kernel.unit import unit_of_work
+from enclave.privacy import service as privacy
+from enclave.privacy.service import Draw, Question
+def pay(body, micro=100_000, project_id="p-budget01"):
+    with unit_of_work(system("test")) as unit:
+        asked = Question(project_id, "ds-demo", {"q": body}, micro)
+        return privacy.spend(unit, asked, lambda: Draw({"value": time.monotonic_ns()}, "test", "test"))
+"""
+
+
+def started(program: str, *arguments: str) -> subprocess.Popen[str]:
+    code = PAYING + textwrap.dedent(program)
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 def held(project_id: str = "p-budget01") -> privacy.BudgetView:
@@ -91,18 +110,13 @@ def test_fifty_callers_with_one_question_pay_once_and_hear_the_same(project: str
 
 
 def test_processes_at_once_spend_no_more_than_there_is(project: str) -> None:
-    program = textwrap.dedent("""
-        import sys
+    program = """
         from enclave.kernel.errors import Refused
-        from tests.integration.test_budget import pay, question
         for number in range(4):
-            try: print(pay(question(f"{sys.argv[1]}-{number}")).id)
+            try: print(pay(f"{sys.argv[1]}-{number}").id)
             except Refused as refusal: print(refusal.code)
-    """)
-    workers = [
-        subprocess.Popen([sys.executable, "-c", program, str(n)], stdout=subprocess.PIPE, cwd=ROOT, text=True)
-        for n in range(4)
-    ]
+    """
+    workers = [started(program, str(number)) for number in range(4)]
     outcomes = [line for worker in workers for line in worker.communicate(timeout=120)[0].split()]
     assert len(outcomes) == 16
     assert outcomes.count("privacy_budget_exhausted") == 6
@@ -152,20 +166,18 @@ def test_failure_between_noise_and_commit_charges_nothing_and_shows_nothing(
 @pytest.mark.parametrize("kill_before_commit", [True, False])
 def test_kill_nine_around_the_commit(project: str, kill_before_commit: bool) -> None:
     """Killed before the commit: not charged. Killed after it, before the answer left: charged, answer kept, free."""
-    program = textwrap.dedent(f"""
-        import os, signal
+    program = f"""
         from sqlmodel import Session
-        from tests.integration.test_budget import pay, question
         commit = Session.commit
         def dying(session):
             if not {kill_before_commit}: commit(session)
             os.kill(os.getpid(), signal.SIGKILL)
         Session.commit = dying
-        print(pay(question("killed")).answer["value"], flush=True)
-    """)
-    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        print(pay("killed").answer["value"], flush=True)
+    """
+    killed = started(program)
+    assert killed.communicate(timeout=60)[0] == ""
     assert killed.returncode == -signal.SIGKILL
-    assert killed.stdout == ""
     expected = Decimal(0) if kill_before_commit else Decimal("0.1")
     assert held().spent == expected
     assert pay(question("killed")).free is not kill_before_commit
@@ -174,18 +186,15 @@ def test_kill_nine_around_the_commit(project: str, kill_before_commit: bool) -> 
 
 def test_kill_nine_at_any_moment_loses_no_answer_that_was_shown(home: Home, people: dict[str, Actor]) -> None:
     projects.make_project("p-budget02", ("li",), epsilon="100")
-    program = textwrap.dedent("""
-        import itertools, sys
-        from tests.integration.test_budget import pay, question
+    program = """
+        import itertools
         for number in itertools.count():
-            charge = pay(question(f"{sys.argv[1]}-{number}", 1_000, "p-budget02"))
+            charge = pay(f"{sys.argv[1]}-{number}", 1_000, "p-budget02")
             print(charge.id, charge.answer["value"], flush=True)
-    """)
+    """
     shown: dict[str, int] = {}
     for turn in range(4):
-        child = subprocess.Popen(
-            [sys.executable, "-c", program, str(turn)], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        child = started(program, str(turn))
         assert child.stdout
         lines = [child.stdout.readline() for _ in range(3 + turn)]
         os.kill(child.pid, signal.SIGKILL)

@@ -16,13 +16,13 @@ from enclave.kernel.i18n import text
 from enclave.kernel.identity import Actor
 from enclave.kernel.unit import unit_of_work
 from enclave.outputs import access, extracts
-from enclave.outputs.access import TrustedTable
 from enclave.outputs.answers import exact
 from enclave.outputs.answers.views import KINDS, AnswerView, Ask
 from enclave.privacy import amounts, engines, estimates
 from enclave.privacy import service as privacy
 from enclave.privacy.estimates import Bounds, Price
 from enclave.privacy.service import ChargeView, Draw, Question
+from enclave.workspaces.views import TrustedTable
 
 __all__ = ["AnswerView", "Ask", "ask", "budgets", "history"]
 
