@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Table, event, text
+from sqlalchemy import JSON, Column, text
 from sqlmodel import Field, Session, col, select
 
 from enclave.kernel.db import Record, UtcDateTime
@@ -19,7 +19,7 @@ _LOCK = 0x454E434C  # any constant: one advisory lock serialises appends on Post
 
 
 class LedgerEvent(Record, table=True):
-    """One thing that happened. Update and delete are refused by triggers."""
+    """One thing that happened. Triggers refuse update, delete and any event that does not follow the head."""
 
     __tablename__ = "ledger_event"
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -37,61 +37,6 @@ class LedgerEvent(Record, table=True):
         """Return what the digest covers, in the form an offline copy has."""
         fields = ("seq", "actor", "action", "subject", "clauses", "facts", "correlation", "previous")
         return {name: getattr(self, name) for name in fields} | {"at": self.at.astimezone(UTC).isoformat()}
-
-
-_REFUSED = "the ledger is append-only"
-# The database itself refuses what would break the chain. The insert rule also stops SQLite's INSERT OR REPLACE,
-# which removes a row without asking the delete trigger.
-_SQLITE = [
-    f"CREATE TRIGGER ledger_event_{what} BEFORE {what.upper()} ON ledger_event {when} "
-    f"BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
-    for what, when in {
-        "update": "",
-        "delete": "",
-        "insert": "WHEN NEW.seq <> (SELECT COALESCE(MAX(seq), 0) + 1 FROM ledger_event)"
-        f" OR NEW.previous <> COALESCE((SELECT digest FROM ledger_event ORDER BY seq DESC LIMIT 1), '{GENESIS}')",
-    }.items()
-]
-_POSTGRESQL = [
-    f"""CREATE FUNCTION ledger_event_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$""",
-    f"""CREATE FUNCTION ledger_event_follows() RETURNS trigger LANGUAGE plpgsql AS $$
-    DECLARE head ledger_event%ROWTYPE;
-    BEGIN
-        SELECT * INTO head FROM ledger_event ORDER BY seq DESC LIMIT 1;
-        IF NEW.seq <> COALESCE(head.seq, 0) + 1 OR NEW.previous <> COALESCE(head.digest, '{GENESIS}') THEN
-            RAISE EXCEPTION '{_REFUSED}';
-        END IF;
-        RETURN NEW;
-    END $$""",
-    "CREATE TRIGGER ledger_event_change BEFORE UPDATE OR DELETE ON ledger_event "
-    "FOR EACH ROW EXECUTE FUNCTION ledger_event_refuse()",
-    "CREATE TRIGGER ledger_event_truncate BEFORE TRUNCATE ON ledger_event "
-    "FOR EACH STATEMENT EXECUTE FUNCTION ledger_event_refuse()",
-    "CREATE TRIGGER ledger_event_insert BEFORE INSERT ON ledger_event "
-    "FOR EACH ROW EXECUTE FUNCTION ledger_event_follows()",
-]
-
-
-def protect(connection: Connection) -> None:
-    """Make the database refuse update, delete, truncate and any insert that does not follow the head.
-
-    Called by the migration that makes the table.
-    """
-    for statement in _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL:
-        connection.exec_driver_sql(statement.replace("%ROWTYPE", "%%ROWTYPE"))
-
-
-@event.listens_for(LedgerEvent.__table__, "after_create")  # type: ignore[attr-defined]  # SQLModel types it away
-def _protect(_table: Table, connection: Connection, **_options: Any) -> None:
-    protect(connection)
-
-
-def unprotect(connection: Connection) -> None:
-    """Undo `protect` as far as dropping the table does not; for the downgrade of that migration."""
-    if connection.dialect.name == "postgresql":
-        for name in ("refuse", "follows"):
-            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS ledger_event_{name}() CASCADE")
 
 
 def digest(body: dict[str, Any]) -> str:

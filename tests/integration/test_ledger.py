@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
@@ -189,6 +190,7 @@ def test_a_change_behind_the_triggers_is_found(home) -> None:
 
 WRITER = """
 import sys
+import time
 from enclave.kernel.identity import system
 from enclave.kernel.unit import unit_of_work
 for number in range(int(sys.argv[1])):
@@ -216,7 +218,7 @@ def test_a_killed_writer_leaves_a_chain_that_holds(home) -> None:
     writer = subprocess.Popen([sys.executable, "-c", WRITER, "100000"], env=dict(os.environ))
     try:
         while verdict().events < 20 and writer.poll() is None:
-            pass
+            time.sleep(0.05)
     finally:
         writer.kill()
         writer.wait()
