@@ -63,7 +63,7 @@ def _cards(entries: Sequence[DataSetView]) -> None:
                 *((ui.code_name("kind", kind), "plain") for kind in entry.kinds if kind in KINDS),
                 (ui.code_name("dataset_state", entry.state) if entry.state != "published" else "", "warn"),
             )
-            st.html(f'<p class="small muted">{escape(_line(entry))}</p>')
+            ui.small(_line(entry))
 
 
 def _line(entry: DataSetView) -> str:

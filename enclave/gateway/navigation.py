@@ -6,6 +6,20 @@ from enclave.kernel.identity import Role
 from enclave.ui.shell import Entry, Portal
 
 CATALOGUE_PREFIX, WORKBENCH_PREFIX = "/services/catalogue/", "/services/workbench/"
+EVERYBODY: frozenset[Role] = frozenset()
+STEWARDS = frozenset({Role.STEWARD})
+WATCHERS = frozenset({Role.AUDITOR, Role.AUTHORITY, Role.OPERATOR})
+OPERATORS = frozenset({Role.OPERATOR, Role.AUDITOR})
+
+
+def _entry(path: str, module: str, section: str, icon: str, roles: frozenset[Role]) -> Entry:
+    return Entry(path, f"nav_{path}", module, f"nav_group_{section}", f":material/{icon}:", roles)
+
+
+def _inner(path: str, module: str, roles: frozenset[Role]) -> Entry:
+    """A page that is reached from another one, not from the navigation."""
+    return Entry(path, f"nav_{path}", module, roles=roles, hidden=True)
+
 
 CATALOGUE = Portal(
     name="catalogue",
@@ -15,17 +29,23 @@ CATALOGUE = Portal(
     neighbour=("ui_to_workbench", WORKBENCH_PREFIX),
     entries=(
         Entry("list", "nav_datasets", "catalog_browser.pages.find"),
-        Entry("dataset", "nav_dataset", "catalog_browser.pages.entry", hidden=True),
+        _inner("dataset", "catalog_browser.pages.entry", EVERYBODY),
         Entry("glossary", "nav_glossary", "catalog_browser.pages.glossary"),
     ),
 )
-
-STAFF = frozenset({Role.STEWARD})
 
 WORKBENCH = Portal(
     name="workbench",
     title="ui_workbench",
     prefix=WORKBENCH_PREFIX,
     neighbour=("ui_to_catalogue", CATALOGUE_PREFIX),
-    entries=(),
+    entries=(
+        Entry("home", "nav_home", "enclave.gateway.pages.home", icon=":material/checklist:"),
+        _entry("data", "catalog_browser.pages.manage", "data", "database", STEWARDS),
+        _inner("confirm", "catalog_browser.pages.confirm", STEWARDS),
+        _inner("publish", "catalog_browser.pages.publish", STEWARDS),
+        _entry("ledger", "enclave.gateway.pages.ledger", "watch", "receipt_long", WATCHERS),
+        _entry("operations", "enclave.gateway.pages.operations", "watch", "monitor_heart", OPERATORS),
+        _entry("members", "enclave.gateway.pages.members", "watch", "group", WATCHERS),
+    ),
 )

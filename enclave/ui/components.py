@@ -45,6 +45,12 @@ def prose(words: str) -> None:
         st.html(f'<p class="prose">{escape(words)}</p>')
 
 
+def small(words: str) -> None:
+    """Show a line of small, quiet text."""
+    if words.strip():
+        st.html(f'<p class="small muted line">{escape(words)}</p>')
+
+
 def back(path: str, label: str, **query: str) -> None:
     """Show the way back to the page this one belongs to."""
     with st.container(key=f"back-{path}"):
@@ -205,6 +211,6 @@ def choice(label: str, options: Mapping[str, str], *, key: str, **more: Any) -> 
     return st.selectbox(label, codes, format_func=options.__getitem__, key=key, **more) or ""
 
 
-def code_name(prefix: str, code: str) -> str:
+def code_name(prefix: str, code: object) -> str:
     """Return the name of a code, kept in the locale as `<prefix>_<code>`."""
     return text(f"{prefix}_{code}") if code else ""

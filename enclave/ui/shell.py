@@ -102,7 +102,8 @@ def _frame(portal: Portal, entries: Sequence[Entry], actor: Actor) -> None:
     visible = [entry for entry in entries if not entry.hidden]
     if portal.sidebar:
         with st.sidebar:
-            _brand(portal)
+            with st.container(key="sidebrand"):
+                _brand(portal)
             _sections(visible)
             with st.container(key="neighbour"):
                 _neighbour(portal)
