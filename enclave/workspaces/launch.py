@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -131,7 +130,7 @@ def expectation(spec: SandboxSpec, ports: Iterable[int], hidden: Iterable[Path])
         "root": spec.root,
         "python": sys.base_prefix,
         "data": {f"{name}/{file}": size for name, folder in spec.data.items() for file, size in _files(folder)},
-        "namespaces": {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in NAMESPACES},
+        "namespaces": {kind: str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in NAMESPACES},
         "ports": list(ports),
         "hidden": [str(path) for path in hidden],
         "issued_at": time.time(),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import site
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from enclave.kernel.errors import Unavailable
 
 INSIDE = Path(__file__).resolve().parent / "inside"
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -50,7 +53,7 @@ class SandboxSpec:
 def argv(spec: SandboxSpec, seccomp_fd: int, passwd_fd: int, group_fd: int, command: list[str]) -> list[str]:
     """Return the whole command line: bubblewrap, the drop to the member's uid, `command`."""
     return [
-        "bwrap",
+        bwrap(),
         *_namespaces(spec),
         *_system(),
         *_python(),
@@ -61,6 +64,14 @@ def argv(spec: SandboxSpec, seccomp_fd: int, passwd_fd: int, group_fd: int, comm
         *_drop(spec),
         *command,
     ]
+
+
+def bwrap() -> str:
+    """Return bubblewrap's program: the machine's, else the wheel's beside our interpreter."""
+    found = shutil.which("bwrap") or str(Path(sys.prefix) / "bin" / "bwrap")
+    if not os.access(found, os.X_OK):
+        raise Unavailable("enclave_no_bubblewrap")
+    return found
 
 
 def boot_command(spec_fd: int) -> list[str]:
@@ -125,7 +136,7 @@ def _drop(spec: SandboxSpec) -> list[str]:
     if not spec.root:
         return []
     identity = [f"--reuid={spec.uid}", f"--regid={spec.uid}", "--clear-groups"]
-    return ["setpriv", *identity, "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"]
+    return ["/usr/bin/setpriv", *identity, "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"]
 
 
 def _folders(*paths: str) -> list[str]:

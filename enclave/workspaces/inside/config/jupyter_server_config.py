@@ -9,7 +9,8 @@ c.ServerApp.jpserver_extensions = {
     "jupyter_server_terminals": False,
 }
 c.ServerApp.terminals_enabled = False
-c.ServerApp.log_level = "WARNING"
+c.ServerApp.websocket_ping_timeout = 30_000
+c.ServerApp.log_level = "WARN"
 c.ServerApp.contents_manager_class = "inside.contents.EnclaveContents"
 c.ContentsManager.files_handler_class = "inside.contents.NoFiles"
 c.FileContentsManager.delete_to_trash = False

@@ -60,7 +60,7 @@ def become_root(_spec: Spec) -> str:
 
 def _namespace(kind: str) -> Probe:
     def differs(spec: Spec) -> str:
-        own = os.readlink(f"/proc/self/ns/{kind}")
+        own = str(Path(f"/proc/self/ns/{kind}").readlink())
         return "shared with the host" if own == spec["namespaces"][kind] else ""
 
     return differs
@@ -72,7 +72,7 @@ PROBES.update({f"namespace_{kind}": _namespace(kind) for kind in ("net", "pid", 
 @probe
 def processes(_spec: Spec) -> str:
     """Only this sandbox's own processes are in sight."""
-    numbers = [name for name in os.listdir("/proc") if name.isdigit()]
+    numbers = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     first = Path("/proc/1/comm").read_text().strip()
     return "" if first == "bwrap" and len(numbers) <= 3 else f"{len(numbers)} processes, the first is {first}"
 

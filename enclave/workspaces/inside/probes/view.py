@@ -38,7 +38,7 @@ def _listing(path: str, allowed: str) -> Probe:
         # An interpreter outside /usr is mounted at its own place, so its parents show.
         parts = Path(spec["python"]).parts
         above = {parts[i + 1] for i in range(len(parts) - 1) if Path(*parts[: i + 1]) == Path(path)}
-        return only(os.listdir(path), [*allowed.split(), *above])
+        return only((entry.name for entry in Path(path).iterdir()), [*allowed.split(), *above])
 
     return expected
 
@@ -65,7 +65,9 @@ def data_as_planned(spec: Spec) -> str:
     """Under /data lie the planned files with their planned sizes, and nothing else."""
     found = {str(path.relative_to("/data")): path.lstat() for path in Path("/data").rglob("*") if not path.is_dir()}
     sizes = {name: entry.st_size for name, entry in found.items() if stat.S_ISREG(entry.st_mode)}
-    differing = {name for name in sizes.keys() | found.keys() | spec["data"].keys() if sizes.get(name) != spec["data"].get(name)}
+    differing = {
+        name for name in sizes.keys() | found.keys() | spec["data"].keys() if sizes.get(name) != spec["data"].get(name)
+    }
     return only(differing, [])
 
 
@@ -115,7 +117,7 @@ def product_source(_spec: Spec) -> str:
 @probe
 def sys_absent(_spec: Spec) -> str:
     """The kernel's device tree is not there."""
-    return "there is a /sys" if os.path.exists("/sys") else ""
+    return "there is a /sys" if Path("/sys").exists() else ""
 
 
 def _kernel_file(path: str, flags: int) -> Probe:
@@ -132,7 +134,7 @@ PROBES.update(
 @probe
 def workspace_private(spec: Spec) -> str:
     """The workspace is the member's own and nobody else's."""
-    entry = os.stat(HOME)
+    entry = Path(HOME).stat()
     mode = stat.S_IMODE(entry.st_mode)
     return "" if entry.st_uid == spec["uid"] and mode == 0o700 else f"owner {entry.st_uid} mode {mode:o}"
 
@@ -166,9 +168,9 @@ def environment_secrets(_spec: Spec) -> str:
 def descriptors(spec: Spec) -> str:
     """No file of the host is left open."""
     known = {"0", "1", "2", *map(str, spec["fds"])}
-    extra = {number for number in os.listdir("/proc/self/fd") if number not in known}
-    # The listing itself is open while it is read, and closed again by now.
-    return only((f"{number} {os.readlink(f'/proc/self/fd/{number}')}" for number in extra if os.path.lexists(f"/proc/self/fd/{number}")), [])
+    # The listing itself is open while it is read, and closed again by the time it is looked at.
+    others = [entry for entry in list(Path("/proc/self/fd").iterdir()) if entry.name not in known]
+    return only((f"{entry.name} {entry.readlink()}" for entry in others if entry.is_symlink()), [])
 
 
 @probe

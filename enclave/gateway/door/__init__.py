@@ -1,0 +1,1 @@
+"""The door: the only open port, and the only way from a browser to an enclave."""

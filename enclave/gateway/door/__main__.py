@@ -1,0 +1,5 @@
+"""`python -m enclave.gateway.door`."""
+
+from enclave.gateway.door.server import main
+
+main()
