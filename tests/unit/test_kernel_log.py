@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from enclave.kernel import log
 
-SECRET = "510104199003070011"
+ID_NUMBER = "510104199003070011"
 
 
 def lines(capsys) -> list[dict[str, object]]:
@@ -23,10 +23,10 @@ def lines(capsys) -> list[dict[str, object]]:
 )
 def test_fields_that_may_hold_data_are_dropped(capsys, name) -> None:
     log.configure()
-    log.logger().warning("upload", **{name: SECRET})
+    log.logger().warning("upload", **{name: ID_NUMBER})
     (line,) = lines(capsys)
     assert name not in line
-    assert SECRET not in json.dumps(line)
+    assert ID_NUMBER not in json.dumps(line)
     assert line["state"] == "fields-dropped"
 
 
@@ -37,22 +37,22 @@ def test_only_listed_fields_get_through(capsys, name) -> None:
     if name in ("event", "self"):
         return
     log.configure()
-    log.logger().info("something", **{name: SECRET})
+    log.logger().info("something", **{name: ID_NUMBER})
     (line,) = lines(capsys)
     assert set(line) <= log.ALLOWED
-    assert (SECRET in line.values()) == (name in log.ALLOWED - {"level", "timestamp", "correlation"})
+    assert (ID_NUMBER in line.values()) == (name in log.ALLOWED - {"level", "timestamp", "correlation"})
 
 
 @pytest.mark.promise("P12")
 def test_an_exception_leaves_no_words_in_the_log(capsys) -> None:
     log.configure()
     try:
-        raise ValueError(SECRET)
+        raise ValueError(ID_NUMBER)
     except ValueError:
         log.logger().error("failed", exc_info=True)
         log.logger().exception("failed", code="ValueError")
     printed = json.dumps(lines(capsys))
-    assert SECRET not in printed
+    assert ID_NUMBER not in printed
     assert "ValueError" in printed
 
 
