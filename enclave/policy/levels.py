@@ -43,6 +43,11 @@ def column_grade(role: str, kind: str = "", topics: Collection[str] = ()) -> Gra
     return _highest_match("columns", {"role": {role}, "kind": {kind}, "topic": set(topics)})
 
 
+def reference_grade() -> Grade:
+    """Return the level of a column of a table without records of persons."""
+    return _highest_match("data_sets", {"persons": False})
+
+
 def data_set_grade(columns: Iterable[Grade], roles: Collection[str], *, persons: bool) -> Grade:
     """Return the level of a set: never below its parts, nor below what its records are (4.1-0)."""
     own = _highest_match("data_sets", {"role": set(roles), "persons": persons})
