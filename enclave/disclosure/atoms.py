@@ -57,6 +57,38 @@ def collapse(groups: Sequence[BitMap]) -> Atoms:
     return Atoms(sizes, _incidence(groups, inside, atoms, len(labels)))
 
 
+def spread(incidence: csr_array, sizes: Ints, shares: int) -> list[Ints]:
+    """Deal all persons out to `shares` shares; return the atoms of each share.
+
+    The persons of an atom go to different shares (to all, when there are as many), first to those in which the
+    atom's groups have nobody yet, so that every group is represented in as many shares as it can.
+    """
+    whole = np.flatnonzero(sizes >= shares)
+    chosen = np.zeros((len(sizes), shares), dtype=bool)
+    chosen[whole] = True
+    covered = np.asarray((incidence @ chosen.astype(np.int64)) > 0)
+    by_atom = incidence.tocsc()
+    smallest = _smallest_group(incidence, sizes)
+    load = np.zeros(shares, dtype=np.float64)
+    for atom in np.argsort(smallest, kind="stable"):
+        if sizes[atom] >= shares:
+            continue
+        groups = by_atom.indices[by_atom.indptr[atom] : by_atom.indptr[atom + 1]]
+        wanted = (~covered[groups]).sum(axis=0) - load
+        best = np.argsort(-wanted, kind="stable")[: sizes[atom]]
+        chosen[atom, best] = True
+        covered[np.ix_(groups, best)] = True
+        load[best] += 1 / len(sizes)  # below one: only breaks ties
+    return [np.flatnonzero(chosen[:, share]) for share in range(shares)]
+
+
+def _smallest_group(incidence: csr_array, sizes: Ints) -> Ints:
+    persons = incidence @ sizes
+    smallest = np.full(incidence.shape[1], np.iinfo(np.int64).max)
+    np.minimum.at(smallest, incidence.indices, np.repeat(persons, np.diff(incidence.indptr)))
+    return smallest
+
+
 def _incidence(groups: Sequence[BitMap], inside: Ints, atoms: Ints, count: int) -> csr_array:
     _, firsts = np.unique(atoms, return_index=True)  # one person stands for each atom
     speakers = inside[firsts]

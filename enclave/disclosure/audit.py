@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
+from scipy.sparse import csr_array
 
 from enclave.disclosure import linear
-from enclave.disclosure.atoms import Atoms, collapse
+from enclave.disclosure.atoms import Atoms, collapse, spread
+from enclave.disclosure.lightest import TooHard, light_vectors
 from enclave.kernel.i18n import text
 
-Ints = NDArray[np.int64]
+Ints: TypeAlias = NDArray[np.int64]
+MOST_ENTRIES = 20_000_000  # of the matrix a search starts from; beyond it the audit is not complete
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,13 @@ def audit(groups: Iterable[Group], threshold: int, most: int = 20) -> Audit:
     """Audit all numbers released on one data set together; return at most `most` attacks, smallest first.
 
     Unsafe is exactly: some non-zero linear combination of the numbers depends on at least one and fewer than
-    `threshold` persons. Persons collapse to atoms; if the rank stays the same without the atoms under the
-    threshold, all is safe. Otherwise the combinations that vanish on the large atoms are searched for
-    the lightest support, by connected component (Chin and Ozsoyoglu 1982, made exact for groups).
-    Ranks are taken modulo 2^61 - 1; every attack returned is verified over the integers.
+    `threshold` persons. Persons collapse to atoms. Everybody is dealt out to `threshold` shares, an atom's persons
+    to different ones: a combination on fewer persons misses one share, so it is enough to search, for each
+    share, the combinations that vanish on it. Where the share alone has the full rank there is none (a
+    packing of bases bounds the smallest cocircuit of a matroid); atoms of `threshold` persons lie in every
+    share. What remains is searched for the lightest support, by connected component. Linear auditing goes
+    back to Chin and Ozsoyoglu (1982). Ranks are taken modulo 2^61 - 1; every attack returned is verified
+    over the integers.
     """
     by_measure: dict[str, list[Group]] = {}
     for group in groups:
@@ -115,49 +122,79 @@ class _Part:
     def __init__(self, atoms: Atoms, rows: Ints, columns: Ints, released: Sequence[Group], threshold: int) -> None:
         self.groups = [released[row] for row in rows]
         self.sizes = atoms.sizes[columns]
-        self.dense = atoms.incidence[rows][:, columns].toarray().astype(np.int64)
+        self.incidence = csr_array(atoms.incidence[rows][:, columns])
         self.threshold = threshold
         self.complete = True
+        self.rng = np.random.default_rng(20200808)
 
     def attacks(self, most: int) -> list[Attack]:
-        small = np.flatnonzero(self.sizes < self.threshold)
-        if not len(small):
+        if self.sizes.min() >= self.threshold:
             return []
-        kernel = linear.left_kernel(self.dense[:, self.sizes >= self.threshold])
-        if kernel.nrows() == 0:
-            return []
-        rows = linear.reduced_rows(kernel * linear.matrix(self.dense[:, small]))
-        supports = [support for part in linear.connected(rows) for support in self._light(part, small)]
-        found = (self._attack(small[np.array(sorted(support))]) for support in supports[:most])
+        whole = linear.sketch(self.incidence, self.rng)
+        vectors: dict[frozenset[int], list[int]] = {}
+        for share in spread(self.incidence, self.sizes, self.threshold):
+            for support, used in self._light(share, whole):
+                vectors.setdefault(support, used)
+        ordered = sorted(vectors.items(), key=lambda item: self.sizes[list(item[0])].sum())
+        found = (self._attack(np.array(sorted(support)), used) for support, used in ordered[:most])
         return list({attack.combination: attack for attack in found}.values())
 
-    def _light(self, rows: Sequence[linear.Vector], small: Ints) -> list[frozenset[int]]:
-        weights = {column: int(self.sizes[small[column]]) for row in rows for column in row}
-        light = [frozenset(row) for row in rows if sum(weights[column] for column in row) < self.threshold]
-        search = linear.Lightest(weights, min([self.threshold, *(sum(weights[c] for c in row) for row in light)]))
+    def _light(self, share: Ints, whole: Ints) -> list[tuple[frozenset[int], list[int]]]:
+        """Return supports of light combinations that vanish on the atoms of a share, and the groups used."""
+        kernel = linear.left_kernel(linear.sketch(csr_array(self.incidence[:, share]), self.rng))
+        kernel = linear.independent_rows(kernel, whole)
+        if not len(kernel):
+            return []
+        image = linear.times_sparse(kernel, self.incidence)
+        touched = np.flatnonzero(image.any(axis=0))
+        if len(kernel) * (len(touched) + len(self.groups)) > MOST_ENTRIES:
+            self.complete = False
+            return []
+        rows = linear.reduced_rows(np.concatenate([image[:, touched], kernel], axis=1))
         try:
-            best = search.search(rows)
-        except linear.TooHard:
-            best, self.complete = search.best, self.complete and bool(light or search.best)
-        if best is not None:
-            light.insert(0, frozenset(best))
-        return list(dict.fromkeys(light))
+            vectors = light_vectors(rows, self.sizes[touched].tolist(), self.threshold)
+        except TooHard:
+            self.complete = False
+            return []
+        width = len(touched)
+        return [
+            (
+                frozenset(touched[[column for column in vector if column < width]].tolist()),
+                [column - width for column in vector if column >= width],
+            )
+            for vector in vectors
+        ]
 
-    def _attack(self, support: Ints) -> Attack:
-        """Return the shortest combination found whose value depends on persons of `support` alone."""
-        outside = np.delete(self.dense, support, axis=1)
-        outside = outside[:, linear.pivot_columns(outside)]
-        inside = self.dense[:, support]
+    def _attack(self, support: Ints, used: list[int]) -> Attack:
+        """Return a combination that depends on persons of `support` alone, without a group it can do without."""
 
         def isolates(chosen: list[int]) -> bool:
-            whole = np.concatenate([outside[chosen], inside[chosen]], axis=1)
-            return linear.rank(whole) > linear.rank(outside[chosen])
+            inside, outside = self._split(chosen, support)
+            return linear.rank(np.concatenate([outside, inside], axis=1)) > linear.rank(outside)
 
-        chosen = linear.smallest_subset(range(len(self.groups)), isolates)
-        values = linear.witness(inside[chosen], outside[chosen])
-        combined = np.array(values, dtype=object) @ self.dense[chosen].astype(object)
-        if combined[support].sum() < 0:  # the isolated persons count positively
-            values = [-value for value in values]
-        terms = (Term(self.groups[row].label, value) for row, value in zip(chosen, values, strict=True) if value)
-        ordered = tuple(sorted(terms, key=lambda term: -term.coefficient))
+        short = self._short(support)
+        chosen = short or linear.smallest_subset(used, isolates)
+        values = linear.witness(*self._split(chosen, support))
+        combined = np.array(values, dtype=np.int64) @ self.incidence[chosen].astype(np.int64)
+        sign = -1 if combined[support].sum() < 0 else 1  # the isolated persons count positively
+        terms = [Term(self.groups[row].label, sign * value) for row, value in zip(chosen, values, strict=True)]
+        ordered = tuple(sorted((term for term in terms if term.coefficient), key=lambda term: -term.coefficient))
         return Attack(ordered, int(self.sizes[combined != 0].sum()), self.groups[0].measure)
+
+    def _split(self, chosen: list[int], support: Ints) -> tuple[Ints, Ints]:
+        """Return the chosen rows on the support, and their distinct columns outside it."""
+        rows = self.incidence[chosen].toarray()
+        outside = linear.distinct_columns(np.delete(rows, support, axis=1))
+        return rows[:, support], outside[:, outside.any(axis=0)]
+
+    def _short(self, support: Ints) -> list[int]:
+        """Return one group, or two whose difference is exactly the support, when there are such (else nothing)."""
+        marks = self.rng.integers(1, 2**40, len(self.sizes))
+        sums = self.incidence @ marks
+        target = int(marks[support].sum())
+        place = {int(value): row for row, value in reversed(list(enumerate(sums)))}
+        if target in place:
+            return [place[target]]
+        return next(
+            ([row, place[int(value) - target]] for row, value in enumerate(sums) if int(value) - target in place), []
+        )

@@ -1,20 +1,22 @@
-"""Exact linear algebra for the release audit: modulo a large prime, with lightest vectors and exact witnesses."""
+"""Exact linear algebra for the release audit: modulo a large prime, with rational witnesses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from flint import fmpz_mat, nmod_mat
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 PRIME = 2**61 - 1
-Ints = NDArray[np.int64]
-Vector = dict[int, int]  # column -> value modulo PRIME, zeros left out
+Ints: TypeAlias = NDArray[np.int64]
+Vector: TypeAlias = dict[int, int]  # column -> value modulo PRIME, zeros left out
 
-
-class TooHard(Exception):
-    """The search for the lightest vector passed its limit of steps."""
+_HALF = 2**31
+_SPREAD = 6  # buckets a column of a wide matrix is spread over
+_SLACK = 64
 
 
 def matrix(dense: Ints) -> nmod_mat:
@@ -23,108 +25,72 @@ def matrix(dense: Ints) -> nmod_mat:
     return nmod_mat(rows, columns, dense.ravel().tolist(), PRIME)
 
 
+def array(values: nmod_mat) -> Ints:
+    """Return a matrix modulo PRIME as an array of integers below PRIME."""
+    flat = np.fromiter(
+        (int(value) for value in values.entries()), dtype=np.int64, count=values.nrows() * values.ncols()
+    )
+    return flat.reshape(values.nrows(), values.ncols())
+
+
 def rank(dense: Ints) -> int:
     """Return the rank modulo PRIME."""
     return int(matrix(dense).rank()) if dense.size else 0
 
 
-def left_kernel(dense: Ints, batch: int = 2048) -> nmod_mat:
-    """Return a basis (as rows) of the vectors y with y @ dense = 0, column batch by column batch."""
+def sketch(wide: csr_array, rng: np.random.Generator) -> Ints:
+    """Return a narrow dense matrix with the same left kernel: wide @ R for a random R.
+
+    Each column goes to six random buckets with random factors; 1.2 times as many buckets as rows keep the
+    rank (the peeling threshold of six choices is a load of 0.99), and eight dense columns make it
+    practically certain that a combination that vanishes here vanishes on the wide matrix.
+    """
+    rows, columns = wide.shape
+    buckets = int(1.2 * rows) + _SLACK
+    if columns <= buckets + 8:
+        return np.asarray(wide.toarray(), dtype=np.int64)
+    places = rng.integers(0, buckets, columns * _SPREAD)
+    factors = rng.integers(1, _HALF, columns * _SPREAD)
+    spread = csr_array((factors, places, np.arange(columns + 1) * _SPREAD), shape=(columns, buckets))
+    dense = rng.integers(1, _HALF, (columns, 8))
+    return np.asarray(np.concatenate([(wide @ spread).toarray(), wide @ dense], axis=1), dtype=np.int64)
+
+
+def left_kernel(dense: Ints) -> Ints:
+    """Return a basis (as rows) of the vectors y with y @ dense = 0 modulo PRIME."""
     rows, columns = dense.shape
-    kernel = matrix(np.eye(rows, dtype=np.int64))
-    for start in range(0, columns, batch):
-        image = kernel * matrix(dense[:, start : start + batch])
-        kernel = _left_null(image) * kernel
-        if kernel.nrows() == 0:
-            break
-    return kernel
+    if not columns:
+        return np.eye(rows, dtype=np.int64)
+    basis, nullity = matrix(dense.T).nullspace()
+    return array(basis)[:, : int(nullity)].T
 
 
-def _left_null(image: nmod_mat) -> nmod_mat:
-    basis, nullity = image.transpose().nullspace()
-    wanted = [row[:nullity] for row in basis.tolist()]
-    flat = [int(value) for row in wanted for value in row]
-    return nmod_mat(len(wanted), nullity, flat, PRIME).transpose()
+def independent_rows(kernel: Ints, dense: Ints) -> Ints:
+    """Return rows of `kernel` whose products with `dense` are a basis of all the products."""
+    if not len(kernel):
+        return kernel
+    image = (matrix(kernel) * matrix(dense)).transpose()
+    reduced, found = image.rref()
+    pivots = [next(column for column, value in enumerate(row) if int(value)) for row in reduced.tolist()[: int(found)]]
+    return kernel[pivots]
 
 
-def reduced_rows(product: nmod_mat) -> list[Vector]:
+def times_sparse(factors: Ints, sparse: csr_array) -> Ints:
+    """Return factors @ sparse modulo PRIME, for factors below PRIME and a sparse matrix of zeros and ones."""
+    high, low = factors // _HALF, factors % _HALF
+    top, rest = (np.asarray((sparse.T @ part.T).T) for part in (high, low))
+    turned = ((top & (2**30 - 1)) << 31) + (top >> 30)  # times 2^31 modulo 2^61 - 1 is a rotation of the bits
+    return np.asarray((turned + rest) % PRIME, dtype=np.int64)
+
+
+def reduced_rows(dense: Ints) -> list[Vector]:
     """Return the rows of the reduced row echelon form that are not zero; their first column is the pivot."""
-    reduced, found = product.rref()
+    reduced, found = matrix(dense).rref()
     rows = []
     for row in reduced.tolist()[: int(found)]:
         values = (int(value) for value in row)
         rows.append({column: value for column, value in enumerate(values) if value})
     return rows
-
-
-def pivot_columns(dense: Ints) -> Ints:
-    """Return columns that span all columns of `dense`; they do so for every subset of its rows too."""
-    if not dense.size:
-        return np.zeros(0, dtype=np.int64)
-    return np.array([min(row) for row in reduced_rows(matrix(dense))], dtype=np.int64)
-
-
-def connected(rows: Sequence[Vector]) -> Iterator[list[Vector]]:
-    """Yield the rows in parts that share no column."""
-    waiting = list(rows)
-    while waiting:
-        part, columns = [waiting.pop()], set[int]()
-        columns.update(part[0])
-        grew = True
-        while grew:
-            touching = [row for row in waiting if not columns.isdisjoint(row)]
-            waiting = [row for row in waiting if columns.isdisjoint(row)]
-            part += touching
-            columns.update(*touching)
-            grew = bool(touching)
-        yield sorted(part, key=min)
-
-
-class Lightest:
-    """Searches the span of reduced rows for the non-zero vector of least weight below a limit.
-
-    Weight is the sum of `weights` over the support. Branch and bound: the first pivot that is not zero is
-    fixed, then each column where the candidate is not zero is either paid for or cleared with one of the rows
-    still free. Exact; raises `TooHard` after `steps` branches (finding a lightest codeword is NP-hard).
-    """
-
-    def __init__(self, weights: Mapping[int, int], limit: int, steps: int = 200_000) -> None:
-        self.weights, self.limit, self.steps = weights, limit, steps
-        self.best: Vector | None = None
-
-    def search(self, rows: Sequence[Vector]) -> Vector | None:
-        """Return the lightest vector under the limit, or None when there is none."""
-        for number, row in enumerate(rows):
-            pivot = min(row)
-            if self.weights[pivot] < self.limit:
-                self._descend(row, list(rows[number + 1 :]), frozenset([pivot]), self.weights[pivot])
-        return self.best
-
-    def _descend(self, vector: Vector, free: list[Vector], paid: frozenset[int], cost: int) -> None:
-        self.steps -= 1
-        if self.steps < 0:
-            raise TooHard
-        touched = set[int]().union(*free)
-        forced = [column for column in vector if column not in paid and column not in touched]
-        cost += sum(self.weights[column] for column in forced)
-        if cost >= self.limit:
-            return
-        paid = paid.union(forced)
-        open_columns = [column for column in vector if column not in paid]
-        if not open_columns:
-            self.best, self.limit = vector, sum(self.weights[column] for column in vector)
-            return
-        column = max(open_columns, key=lambda name: (self.weights[name], -name))
-        self._descend(*clear(vector, free, column), paid, cost)
-        if cost + self.weights[column] < self.limit:
-            self._descend(vector, free, paid | {column}, cost + self.weights[column])
-
-
-def clear(vector: Vector, free: Sequence[Vector], column: int) -> tuple[Vector, list[Vector]]:
-    """Make `column` zero in the vector and in all free rows, at the price of one free row."""
-    tool = min((row for row in free if column in row), key=len)
-    rest = [subtract(row, tool, column) if column in row else row for row in free if row is not tool]
-    return subtract(vector, tool, column), rest
 
 
 def subtract(row: Vector, tool: Vector, column: int) -> Vector:
@@ -138,6 +104,12 @@ def subtract(row: Vector, tool: Vector, column: int) -> Vector:
         else:
             result.pop(name, None)
     return result
+
+
+def clear(rows: Sequence[Vector], column: int) -> tuple[Vector, list[Vector]]:
+    """Return the shortest row with `column` and the other rows with it cleared from them."""
+    tool = min((row for row in rows if column in row), key=len)
+    return tool, [subtract(row, tool, column) if column in row else row for row in rows if row is not tool]
 
 
 def smallest_subset(items: Sequence[int], works: Callable[[list[int]], bool]) -> list[int]:
@@ -157,6 +129,11 @@ def smallest_subset(items: Sequence[int], works: Callable[[list[int]], bool]) ->
     return explain([], False, list(items))
 
 
+def distinct_columns(dense: Ints) -> Ints:
+    """Return the distinct columns of a matrix."""
+    return np.unique(dense, axis=1) if dense.size else dense
+
+
 def witness(inside: Ints, outside: Ints) -> list[int]:
     """Return the one integer combination of rows (up to scale) that vanishes on `outside` and not on `inside`.
 
@@ -164,16 +141,26 @@ def witness(inside: Ints, outside: Ints) -> list[int]:
     """
     rows, columns = outside.shape
     if columns == 0:
-        return [1]
+        return [1] * rows
     basis, nullity = fmpz_mat(columns, rows, outside.T.ravel().tolist()).nullspace()
-    for number in range(nullity):
+    for number in range(int(nullity)):
         values = [int(basis[row, number]) for row in range(rows)]
         if np.any(np.array(values, dtype=object) @ inside.astype(object)):
-            return _primitive(values)
+            divisor = int(np.gcd.reduce(np.array([abs(value) for value in values], dtype=object)))
+            return [value // divisor for value in values]
     raise ArithmeticError("no combination over the rationals")
 
 
-def _primitive(values: list[int]) -> list[int]:
-    divisor = int(np.gcd.reduce(np.array([abs(value) for value in values], dtype=object)))
-    sign = 1 if next(value for value in values if value) > 0 else -1
-    return [sign * value // divisor for value in values]
+def connected(rows: Sequence[Vector], width: int) -> Iterator[list[Vector]]:
+    """Yield the rows in parts that share no column below `width`."""
+    waiting = [(row, {column for column in row if column < width}) for row in rows]
+    while waiting:
+        first, columns = waiting.pop(0)
+        part, grew = [first], True
+        while grew:
+            touching = [(row, own) for row, own in waiting if not columns.isdisjoint(own)]
+            waiting = [(row, own) for row, own in waiting if columns.isdisjoint(own)]
+            part += [row for row, _ in touching]
+            columns = columns.union(*(own for _, own in touching))
+            grew = bool(touching)
+        yield part

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlmodel import Session
 
 from enclave.grants import service as grants
 from enclave.grants.service import Validity
 from enclave.kernel.errors import NotFound, Refused
 from enclave.kernel.identity import Actor
-from enclave.workspaces.views import TrustedTable
+from enclave.workspaces import service as workspaces
+from enclave.workspaces.service import TrustedTable
 
 CLAUSES = ("B.2-2-2b", "4.1-T1-L2d2e")
 
@@ -31,14 +30,8 @@ def trusted_table(actor: Actor, project_id: str, name: str) -> TrustedTable:
     """Return the extract's table `name` of a project the actor may use now, on a data set granted now."""
     validity = check_validity(grants.valid_now(project_id, actor.username))
     granted = {grant.dataset_id for grant in validity.grants}
-    tables = [table for table in _tables(project_id) if table.dataset_id in granted]
+    tables = [table for table in workspaces.trusted_tables(project_id) if table.dataset_id in granted]
     for table in tables:
         if table.name == name:
             return table
     raise NotFound("output_no_table", table=name[:60], known=", ".join(sorted(table.name for table in tables)))
-
-
-def _tables(project_id: str) -> Sequence[TrustedTable]:
-    from enclave.workspaces import service as workspaces
-
-    return workspaces.trusted_tables(project_id)

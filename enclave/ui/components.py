@@ -45,10 +45,26 @@ def prose(words: str) -> None:
         st.html(f'<p class="prose">{escape(words)}</p>')
 
 
+def bullets(items: Iterable[str]) -> None:
+    """Show a short list."""
+    st.html("<ul class='bullets'>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>")
+
+
 def small(words: str) -> None:
     """Show a line of small, quiet text."""
     if words.strip():
         st.html(f'<p class="small muted line">{escape(words)}</p>')
+
+
+def field_label(words: str, hint: str = "") -> None:
+    """Show the label of an input that has none of its own."""
+    more = f'<span class="muted small"> {escape(hint)}</span>' if hint else ""
+    st.html(f'<div class="fieldlabel">{escape(words)}{more}</div>')
+
+
+def field_error(words: str) -> None:
+    """Show what stands against the field above."""
+    st.html(f'<div class="fielderror" role="alert">{escape(words)}</div>')
 
 
 def back(path: str, label: str, **query: str) -> None:
@@ -172,13 +188,15 @@ def alert(error: EnclaveError) -> None:
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guarded(failed: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Turn what goes wrong inside into an alert; what nobody foresaw shows its trace number, not its text (P12)."""
     try:
         yield
     except EnclaveError as error:
+        failed()
         alert(error)
     except Exception as error:  # noqa: BLE001  # a page is the last door: whatever comes here is shown as a trace number
+        failed()
         logger().error("page", code=type(error).__name__)
         alert(EnclaveError("ui_unexpected"))
 

@@ -264,7 +264,7 @@ def extract(project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     )
     extracts: projects.Extracts = {}
     projects.add_extract(extracts, tmp_path, project, "visits", frame)
-    monkeypatch.setattr(access, "_tables", projects.tables_of(extracts))
+    monkeypatch.setattr(access.workspaces, "trusted_tables", projects.tables_of(extracts))
     yield frame
 
 

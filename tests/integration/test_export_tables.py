@@ -48,7 +48,7 @@ def world(home: Home, people: dict[str, Actor], tmp_path: Path, monkeypatch: pyt
     projects.make_project("p-tables01", ("li",))
     projects.make_project("p-tables02", ("zhang",), first_uid=200005)
     made = World(people, tmp_path)
-    monkeypatch.setattr(access, "_tables", projects.tables_of(made.extracts))
+    monkeypatch.setattr(access.workspaces, "trusted_tables", projects.tables_of(made.extracts))
     return made
 
 

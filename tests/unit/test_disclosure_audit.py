@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from enclave.disclosure import linear
+from enclave.disclosure import lightest
 from enclave.disclosure.audit import Attack, Group, audit
 
 
@@ -72,6 +72,7 @@ def test_agrees_with_brute_force(instance: tuple[int, list[set[int]], int]) -> N
     assert result.safe == (expected is None)
     if expected is not None:
         assert result.attacks[0].persons == expected
+        assert result.attacks[0].combination
     for attack in result.attacks:
         assert depends_on(attack, named) == attack.persons < threshold
 
@@ -133,12 +134,14 @@ def test_nothing_released_and_empty_groups_are_safe() -> None:
 
 
 def test_giving_up_is_not_safe(monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_hard(self: linear.Lightest, rows: object) -> None:
-        raise linear.TooHard
+    large = BitMap(range(50, 90))
+    groups = [Group(str(start), BitMap(range(start, start + 6)) | large) for start in range(0, 48, 6)]
+    assert audit(groups, 10).safe
 
-    monkeypatch.setattr(linear.Lightest, "search", too_hard)
-    big = [BitMap(range(start, start + 6)) for start in (0, 6)]
-    groups = [Group("a", big[0] | BitMap(range(50, 90))), Group("b", big[1] | BitMap(range(50, 90)))]
+    def too_hard(*_: object) -> None:
+        raise lightest.TooHard
+
+    monkeypatch.setattr(lightest._Search, "run", too_hard)
     result = audit(groups, 10)
     assert not result.safe
     assert not result.complete

@@ -84,12 +84,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def gate(app: App, hub: Hub) -> HubGate:
-    return HubGate(app, hub=hub)  # type: ignore[arg-type] # a stand-in with the calls the gate makes
+    return HubGate(app, hub=hub)
 
 
 @pytest.fixture
 def open_gate(app: App, hub: Hub) -> HubGate:
-    return HubGate(app, hub=hub, anonymous=True)  # type: ignore[arg-type] # a stand-in with the calls the gate makes
+    return HubGate(app, hub=hub, anonymous=True)
 
 
 def browser(gate: HubGate) -> httpx.AsyncClient:
@@ -269,7 +269,7 @@ async def test_a_flood_of_begun_logins_stays_small(open_gate: HubGate, monkeypat
 
 
 async def test_a_session_ends_after_its_time(app: App, hub: Hub) -> None:
-    gate = HubGate(app, hub=hub, session_seconds=-1)  # type: ignore[arg-type] # a stand-in with the calls the gate makes
+    gate = HubGate(app, hub=hub, session_seconds=-1)
     async with browser(gate) as client:
         await sign_in(client)
         assert (await client.get(PREFIX)).status_code == 401

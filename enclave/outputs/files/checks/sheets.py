@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from typing import Any
 
 from enclave.outputs.files.checks import tables
@@ -61,7 +62,7 @@ def _check_package(content: bytes, report: Report) -> bool:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             broken = archive.testzip() if _total(entries) <= rules().limits["archive_bytes"] else "size"
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
         report.add("export_unreadable", reason=type(error).__name__)
         return False
     if broken or "xl/workbook.xml" not in {entry.filename for entry in entries}:
