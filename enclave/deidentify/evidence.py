@@ -87,7 +87,7 @@ def gather(column: pa.ChunkedArray) -> Evidence:
     sample = values.take(pa.array(range(0, len(values), step), pa.int64()))
     text = tuple(str(value) for value in sample.to_pylist())
     base = {"rows": len(column), "missing": column.null_count, "distinct": len(values)}
-    dtype = _dtype(column.type)
+    dtype = dtype_name(column.type)
     if dtype == "text" or len(values) == 0 or dtype == "truth":
         lengths = [len(value) for value in text]
         mean = sum(lengths) / len(lengths) if lengths else 0.0
@@ -193,7 +193,8 @@ CHECKS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _dtype(kind: pa.DataType) -> str:
+def dtype_name(kind: pa.DataType) -> str:
+    """Return whole, number, truth, date, moment or text for an Arrow type."""
     for matches, name in (
         (types.is_boolean, "truth"),
         (types.is_integer, "whole"),
