@@ -32,10 +32,6 @@ ENDED = 4403  # WebSocket close code: the route is gone
 UPLOAD = "_stcore/upload_file"
 
 
-class TooLarge(Exception):
-    """More bytes came than the limit allows."""
-
-
 class Door:
     """Handles every request that comes through the open port."""
 
@@ -57,8 +53,6 @@ class Door:
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._websocket(request, route, enclave)
             return await self._http(request, route, enclave)
-        except TooLarge:
-            return pages.answer(request, 413, "door_too_large")
         except (TimeoutError, aiohttp.ClientConnectionError, ConnectionError):
             return pages.answer(request, 503, "door_unavailable")
 
@@ -84,26 +78,31 @@ class Door:
 
     # -- HTTP ---------------------------------------------------------------------------------------
     async def _http(self, request: web.Request, route: Route, enclave: EnclavePath | None) -> web.StreamResponse:
-        body = _limited(request, self._limit(request, route)) if request.body_exists else None
-        headers = forwarded(request, enclave)
-        async with route.client().request(
-            request.method, route.base + request.rel_url.raw_path_qs, headers=headers, allow_redirects=False, data=body
-        ) as answer:
-            if answer.status < 400:
-                route.seen = time.time()
-            response = web.StreamResponse(status=answer.status)
-            _answer_headers(request, answer, response, enclave)
-            await response.prepare(request)
-            try:
-                async for chunk in _until_gone(answer.content.iter_any(), route):
-                    route.sent += len(chunk)
-                    await response.write(chunk)
-                await response.write_eof()
-            except (TimeoutError, aiohttp.ClientError, ConnectionError):
-                # The answer has begun, so all that is left is to cut it off: the browser sees it is not whole.
-                if request.transport is not None:
-                    request.transport.abort()
-            return response
+        body = Body(request, self._limit(request, route)) if request.body_exists else None
+        address, headers = route.base + request.rel_url.raw_path_qs, forwarded(request, enclave)
+        try:
+            async with route.client().request(
+                request.method, address, headers=headers, allow_redirects=False, data=body
+            ) as answer:
+                return await self._answer(request, answer, route, enclave)
+        except aiohttp.ClientError:
+            if body is not None and body.too_large:
+                return pages.answer(request, 413, "door_too_large")
+            raise
+
+    async def _answer(
+        self, request: web.Request, answer: aiohttp.ClientResponse, route: Route, enclave: EnclavePath | None
+    ) -> web.StreamResponse:
+        if answer.status < 400:
+            route.seen = time.time()
+        response = web.StreamResponse(status=answer.status)
+        _answer_headers(request, answer, response, enclave)
+        await response.prepare(request)
+        copy = asyncio.ensure_future(_copy(answer, response, route))
+        if not await _first(copy, route) and request.transport is not None:
+            # The answer has begun, so all that is left is to cut it off: the browser sees it is not whole.
+            request.transport.abort()
+        return response
 
     # -- WebSockets ---------------------------------------------------------------------------------
     async def _websocket(self, request: web.Request, route: Route, enclave: EnclavePath | None) -> web.StreamResponse:
@@ -157,21 +156,40 @@ async def _pump(
             await sink.send_bytes(message.data)
 
 
-async def _until_gone(chunks: AsyncIterator[bytes], route: Route) -> AsyncIterator[bytes]:
-    """Yield chunks until the route goes; then cut the answer short."""
-    async for chunk in chunks:
-        if route.gone.is_set():
-            raise ConnectionAbortedError("route gone")
-        yield chunk
+async def _copy(answer: aiohttp.ClientResponse, response: web.StreamResponse, route: Route) -> None:
+    async for chunk in answer.content.iter_any():
+        route.sent += len(chunk)
+        await response.write(chunk)
+    await response.write_eof()
 
 
-async def _limited(request: web.Request, limit: int) -> AsyncIterator[bytes]:
-    received = 0
-    async for chunk in request.content.iter_any():
-        received += len(chunk)
-        if received > limit:
-            raise TooLarge
-        yield chunk
+async def _first(work: asyncio.Future[None], route: Route) -> bool:
+    """Wait for `work` or for the route to go; tell whether the work was done."""
+    gone = asyncio.ensure_future(route.gone.wait())
+    try:
+        await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
+        return work.done() and not route.gone.is_set() and work.exception() is None
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+class Body:
+    """A request's body on its way in, up to `limit` bytes."""
+
+    def __init__(self, request: web.Request, limit: int) -> None:
+        self.request, self.limit, self.too_large = request, limit, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the body's chunks; break off, and remember why, when there are too many."""
+        received = 0
+        async for chunk in self.request.content.iter_any():
+            received += len(chunk)
+            if received > self.limit:
+                self.too_large = True
+                raise ConnectionAbortedError("the body is too large")
+            yield chunk
 
 
 def forwarded(request: web.Request, enclave: EnclavePath | None) -> list[tuple[str, str]]:

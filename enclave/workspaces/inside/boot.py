@@ -97,9 +97,7 @@ def start() -> None:
     spec = read_spec(int(sys.argv[1]))
     listener = socket.socket(fileno=spec["listen_fd"]) if spec["listen_fd"] is not None else None
     limit(spec)
-    if not prove(spec):
-        os._exit(70)
-    if listener is None:  # only asked to prove: stay to be looked at until the host ends us
+    if not prove(spec) or listener is None:  # not proved, or only asked to prove: the host looks and ends us
         signal.pause()
         return
     listener.setblocking(False)

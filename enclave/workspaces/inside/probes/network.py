@@ -110,8 +110,8 @@ def socket_other_families(_spec: Spec) -> str:
 @probe
 def socket_high_bits(_spec: Spec) -> str:
     """A family whose high bits a filter may see but the kernel ignores is refused too."""
-    action = syscall(SYSCALLS["socket"], (1 << 32) | NAMED["vsock"], socket.SOCK_STREAM, 0)
-    return refused(action, errno.EAFNOSUPPORT)
+    actions = (syscall(SYSCALLS["socket"], (1 << 32) | NAMED[name], socket.SOCK_DGRAM, 0) for name in ("vsock", "packet"))
+    return next(filter(None, (refused(action, errno.EAFNOSUPPORT) for action in actions)), "")
 
 
 @probe
