@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -127,27 +128,31 @@ class _Part:
         self.complete = True
         self.rng = np.random.default_rng(20200808)
 
+    @cached_property
+    def basis(self) -> Ints:
+        """Groups that span all groups: combinations of these give every combination."""
+        return linear.independent_rows(linear.sketch(self.incidence, self.rng))
+
     def attacks(self, most: int) -> list[Attack]:
         if self.sizes.min() >= self.threshold:
             return []
-        whole = linear.sketch(self.incidence, self.rng)
         vectors: dict[frozenset[int], list[int]] = {}
         for share in spread(self.incidence, self.sizes, self.threshold):
-            for support, used in self._light(share, whole):
+            for support, used in self._light(share):
                 vectors.setdefault(support, used)
         ordered = sorted(vectors.items(), key=lambda item: self.sizes[list(item[0])].sum())
         found = (self._attack(np.array(sorted(support)), used) for support, used in ordered[:most])
         return list({attack.combination: attack for attack in found}.values())
 
-    def _light(self, share: Ints, whole: Ints) -> list[tuple[frozenset[int], list[int]]]:
+    def _light(self, share: Ints) -> list[tuple[frozenset[int], list[int]]]:
         """Return supports of light combinations that vanish on the atoms of a share, and the groups used."""
-        kernel = linear.left_kernel(linear.sketch(csr_array(self.incidence[:, share]), self.rng))
-        kernel = linear.independent_rows(kernel, whole)
+        independent = csr_array(self.incidence[self.basis])
+        kernel = linear.left_kernel(linear.sketch(csr_array(independent[:, share]), self.rng))
         if not len(kernel):
             return []
-        image = linear.times_sparse(kernel, self.incidence)
+        image = linear.times_sparse(kernel, independent)
         touched = np.flatnonzero(image.any(axis=0))
-        if len(kernel) * (len(touched) + len(self.groups)) > MOST_ENTRIES:
+        if len(kernel) * (len(touched) + len(self.basis)) > MOST_ENTRIES:
             self.complete = False
             return []
         rows = linear.reduced_rows(np.concatenate([image[:, touched], kernel], axis=1))
@@ -160,7 +165,7 @@ class _Part:
         return [
             (
                 frozenset(touched[[column for column in vector if column < width]].tolist()),
-                [column - width for column in vector if column >= width],
+                self.basis[[column - width for column in vector if column >= width]].tolist(),
             )
             for vector in vectors
         ]

@@ -61,18 +61,18 @@ def left_kernel(dense: Ints) -> Ints:
     rows, columns = dense.shape
     if not columns:
         return np.eye(rows, dtype=np.int64)
-    basis, nullity = matrix(dense.T).nullspace()
+    transposed = matrix(dense.T)
+    if transposed.rank() == rows:
+        return np.zeros((0, rows), dtype=np.int64)
+    basis, nullity = transposed.nullspace()
     return array(basis)[:, : int(nullity)].T
 
 
-def independent_rows(kernel: Ints, dense: Ints) -> Ints:
-    """Return rows of `kernel` whose products with `dense` are a basis of all the products."""
-    if not len(kernel):
-        return kernel
-    image = (matrix(kernel) * matrix(dense)).transpose()
-    reduced, found = image.rref()
+def independent_rows(dense: Ints) -> Ints:
+    """Return the numbers of the first rows that are a basis of all rows."""
+    reduced, found = matrix(dense.T).rref()
     pivots = [next(column for column, value in enumerate(row) if int(value)) for row in reduced.tolist()[: int(found)]]
-    return kernel[pivots]
+    return np.array(pivots, dtype=np.int64)
 
 
 def times_sparse(factors: Ints, sparse: csr_array) -> Ints:
