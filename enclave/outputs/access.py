@@ -26,6 +26,11 @@ def require_valid(session: Session, actor: Actor, project_id: str) -> Validity:
     return check_validity(grants.is_valid(session, project_id, actor.username))
 
 
+def is_open(session: Session, project_id: str) -> Validity:
+    """Return whether the project itself may be used now, for those who act on it without being members."""
+    return grants.is_valid(session, project_id, None)
+
+
 def trusted_table(actor: Actor, project_id: str, name: str) -> TrustedTable:
     """Return the extract's table `name` of a project the actor may use now, on a data set granted now."""
     validity = check_validity(grants.valid_now(project_id, actor.username))

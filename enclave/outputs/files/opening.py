@@ -47,11 +47,12 @@ def opened(folder: Path, name: str) -> Iterator[BinaryIO]:
             raise Invalid(code, name=name) from error
     finally:
         os.close(top)
+    found = os.fstat(descriptor)
+    # A file with a second name may be somebody else's.
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise Invalid("export_not_plain", name=name)
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            # A second name may belong to a file of somebody else.
-            raise Invalid("export_not_plain", name=name)
         yield file
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import ibis.expr.types as ir
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from enclave.disclosure.audit import Audit, Group, audit
@@ -18,9 +16,9 @@ from enclave.kernel.db import new_id, reading
 from enclave.kernel.errors import Conflict, Invalid, NotFound, Refused
 from enclave.kernel.identity import Actor, Role
 from enclave.kernel.settings import settings
-from enclave.kernel.unit import UnitOfWork, unit_of_work
-from enclave.outputs import access, extracts
-from enclave.outputs.models import ReleasedTable, ReleaseRegister
+from enclave.kernel.unit import unit_of_work
+from enclave.outputs import access, extracts, registers
+from enclave.outputs.models import ReleasedTable
 from enclave.outputs.tables import groups
 from enclave.outputs.tables.earlier import PUBLIC, Earlier
 from enclave.outputs.tables.groups import Cell
@@ -167,7 +165,7 @@ def _release(actor: Actor, candidate: _Candidate, seen: int, objects: Objects | 
     """Write the release if no other table of the data set was released since the audit; else return None."""
     with unit_of_work(actor) as unit:
         access.require_valid(unit.session, actor, candidate.project_id)
-        register = _register(unit, candidate.source.dataset_id)
+        (register,) = registers.lock(unit, [candidate.source.dataset_id])
         known = _same(unit.session, candidate)
         if known is not None:
             unit.record("table.repeated", known.project_id, clauses=CLAUSES, table=known.id)
@@ -189,17 +187,6 @@ def _release(actor: Actor, candidate: _Candidate, seen: int, objects: Objects | 
             sha256=row.csv_sha256,
         )
         return _view(row)
-
-
-def _register(unit: UnitOfWork, dataset_id: str) -> ReleaseRegister:
-    """Return the data set's register, locked: releases on one data set take turns, whatever the project."""
-    query = select(ReleaseRegister).where(ReleaseRegister.dataset_id == dataset_id).with_for_update()
-    found = unit.session.exec(query, execution_options={"populate_existing": True}).first()
-    if found is None:
-        with suppress(IntegrityError), unit.session.begin_nested():  # two first releases at once
-            unit.session.add(ReleaseRegister(dataset_id=dataset_id))
-        found = unit.session.exec(query, execution_options={"populate_existing": True}).one()
-    return found
 
 
 def _same(session: Session, candidate: _Candidate) -> ReleasedTable | None:

@@ -1,0 +1,1 @@
+"""What leaves, on pages: projects with budgets and releases, exports and their review."""

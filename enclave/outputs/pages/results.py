@@ -1,0 +1,113 @@
+"""What a project got out: the privacy budget and its answers, verified tables, exports and releases."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from enclave.grants.views import ProjectView
+from enclave.kernel import clock
+from enclave.kernel.i18n import text
+from enclave.kernel.identity import Actor
+from enclave.outputs.answers import service as answers
+from enclave.outputs.files import service as files
+from enclave.outputs.files.views import ExportView, ReleaseView
+from enclave.outputs.tables import service as released
+from enclave.ui import charts, links
+from enclave.ui import components as ui
+
+EXPORT_TONES: dict[str, ui.Tone] = {
+    "blocked": "bad", "in_review": "accent", "released": "good", "refused": "bad", "withdrawn": "plain",
+}  # fmt: skip
+SNIPPET = 'import enclave.client as enclave\n\nenclave.export(["results.csv"], note="...")'
+
+
+def budget(actor: Actor, project: ProjectView) -> None:
+    """Show how much of the privacy budget is left, and what it went on."""
+    for held in answers.budgets(actor, project.id):
+        ui.section(held.dataset_id)
+        ui.stats(
+            [
+                (text("budget_left"), f"ε {held.remaining.normalize():f}"),
+                (text("budget_spent"), f"ε {held.spent.normalize():f}"),
+                (text("budget_total"), f"ε {held.total.normalize():f}"),
+                (text("budget_charges"), held.charges),
+            ]
+        )
+        said = text("budget_alt", spent=held.spent, total=held.total)
+        charts.share(
+            float(held.spent), float(held.total), spent_label=text("budget_spent"), left_label=text("budget_left"),
+            alt_text=said,
+        )  # fmt: skip
+    asked = answers.history(actor, project.id)
+    if not asked:
+        ui.empty(text("answers_none"), text("answers_none_hint"))
+        return
+    ui.table(
+        [text(f"answer_{name}") for name in ("what", "epsilon", "who", "at")],
+        [
+            (
+                f"{text(f'answer_kind_{each.kind}')} · {each.table}{'.' + each.column if each.column else ''}",
+                each.charged,
+                each.asked_by,
+                clock.local(each.asked_at),
+            )
+            for each in asked
+        ],
+        numeric=(1,),
+    )
+
+
+def tables(actor: Actor, project: ProjectView) -> None:
+    """Show the verified tables of the project."""
+    found = released.released(actor, project.id)
+    if not found:
+        ui.empty(text("tables_none"), text("tables_none_hint"))
+    for table in found:
+        with st.container(border=True, gap="small"):
+            by = " × ".join(table.by) or text("tables_total")
+            st.markdown(f"**{ui.md(table.table)} · {ui.md(by)}**")
+            ui.small(
+                text(
+                    "tables_line", cells=len(table.cells), threshold=table.threshold, at=clock.local(table.released_at)
+                )
+            )
+            fetch = partial(released.download, actor, table.id)
+            ui.download(text("sample_download"), fetch, f"{table.id}.csv", "text/csv", table.id)
+
+
+def exports(actor: Actor, project: ProjectView) -> None:
+    """Show exports with their state, and releases to download."""
+    found = files.exports(actor, project.id)
+    if not found:
+        ui.empty(text("exports_none"), text("exports_none_hint"))
+    with st.expander(text("exports_how"), expanded=not found):
+        st.code(SNIPPET, language="python")
+    for release in files.releases(actor, project.id):
+        _release(actor, release)
+    for export in found:
+        card(export)
+
+
+def card(export: ExportView) -> None:
+    """Show one export in a list."""
+    with st.container(border=True, key=f"card-{export.id}", gap="small"):
+        links.link("export", f"**{ui.md(export.note[:80] or export.id)}**", id=export.id)
+        ui.badges(
+            (text(f"export_state_{export.state}"), EXPORT_TONES[export.state]),
+            (text("exports_files", count=export.files), "plain"),
+            (text("exports_looking", count=export.looking) if export.looking else "", "warn"),
+            (text("exports_blocking", count=export.blocking) if export.blocking else "", "bad"),
+        )
+        ui.small(f"{export.id} · {export.project_id} · {export.submitted_by} · {clock.local(export.submitted_at)}")
+
+
+def _release(actor: Actor, release: ReleaseView) -> None:
+    with st.container(border=True, gap="small"):
+        st.markdown(f"**{text('release_title', id=release.id)}**")
+        ui.small(f"{clock.local(release.released_at)} · SHA-256 {release.manifest_sha256[:16]}…")
+        with st.container(horizontal=True):
+            for number, name in enumerate([*(str(file["name"]) for file in release.files), "manifest.json"]):
+                fetch = partial(files.download, actor, release.id, name)
+                ui.download(name, fetch, name.rsplit("/", 1)[-1], "application/octet-stream", f"{release.id}-{number}")
