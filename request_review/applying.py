@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import asdict, replace
 
 import puremagic
@@ -95,7 +96,7 @@ def attach(actor: Actor, command: Attach) -> str:
             id=new_id("rf"),
             request_id=command.request_id,
             kind=command.kind,
-            name=command.name.strip()[:200] or "document",
+            name=shown_name(command.name),
             media_type=media_type,
             object_key=stored.key,
             sha256=stored.sha256,
@@ -107,6 +108,12 @@ def attach(actor: Actor, command: Attach) -> str:
         facts = {"file": row.id, "kind": row.kind, "sha256": row.sha256, "size": row.size}
         unit.record("request.attached", command.request_id, clauses=clauses, **facts)
         return row.id
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name for showing: without control and direction characters, at most 200 long."""
+    kept = "".join(sign for sign in name if not unicodedata.category(sign).startswith("C"))
+    return kept.strip()[:200] or "document"
 
 
 def detach(actor: Actor, request_id: str, file_id: str) -> None:

@@ -64,11 +64,13 @@ def _data(answers: Mapping[str, Any], context: Context) -> Iterator[Problem]:
     elif answers.get("version_kind") and context.version is None:
         yield problem("version_kind", "request_no_version", ["10.4.2-e-3e"])
     elif context.version is not None and answers.get("columns"):
-        try:
-            read_scope(answers, context)
-        except EnclaveError as error:
-            field = "row_filter" if error.code.startswith("request_filter") else "columns"
-            yield problem(field, error.code, error.clauses or ["9.1.4-1"], **error.facts)
+        parts = {"columns": {**answers, "row_filter": []}, "row_filter": answers}
+        for field, part in parts.items():
+            try:
+                read_scope(part, context)
+            except EnclaveError as error:
+                yield problem(field, error.code, error.clauses or ["9.1.4-1"], **error.facts)
+                break
 
 
 def _purpose(answers: Mapping[str, Any], _context: Context) -> Iterator[Problem]:

@@ -9,17 +9,19 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 from sqlmodel import Session, col, or_, select
 
 import catalog_browser.service as catalogue
 from catalog_browser.views import VariableView, VersionView
 from enclave.disclosure.linkage import Extract, Linkage, linkage
+from enclave.disclosure.uniqueness import class_sizes
 from enclave.grants import service as grants
 from enclave.kernel.errors import Invalid, NotFound, Refused
 from enclave.kernel.identity import Account
 from enclave.kernel.settings import settings
 from request_review import scope
-from request_review.history import Cohort, History, judge
+from request_review.history import Alone, Cohort, History, judge
 from request_review.models import Request, RequestMember
 from request_review.rulebook import rules
 
@@ -104,8 +106,10 @@ def measure(new: Asked, asked: Sequence[Asked]) -> History:
                 opened[version_id] = (other, stack.enter_context(scope.opened(other)))
         cohort = _evaluated(new, known, opened)
         earlier = [_readable(each, known, opened) for each in asked]
-        exposures = [found for pair in opened.values() for found in _exposures(cohort, earlier, known, *pair)]
-    judged = judge(cohort, earlier, exposures, settings().cell_threshold)
+        telling = telling_columns(known)
+        alone = list(alone_on(cohort, telling, *opened[version.id]))
+        exposures = [found for pair in opened.values() for found in exposures_on(cohort, earlier, telling, *pair)]
+    judged = judge(cohort, earlier, alone, exposures, settings().cell_threshold)
     return replace(judged, basis=basis(asked, new))
 
 
@@ -125,15 +129,39 @@ def _readable(asked: Asked, known: Sequence[VariableView], opened: Opened) -> Co
         return Cohort(asked.label, asked.state, frozenset(), None)
 
 
-def _exposures(
-    new: Cohort, earlier: Sequence[Cohort], known: Sequence[VariableView], version: VersionView, data: scope.Data
+def telling_columns(known: Sequence[VariableView]) -> frozenset[tuple[str, str]]:
+    """Return the columns by which somebody may know a person, as (table, column)."""
+    roles = rules("history")["known_by_roles"]
+    return frozenset((each.table, each.name) for each in known if each.role in roles)
+
+
+def alone_on(
+    new: Cohort, telling: frozenset[tuple[str, str]], version: VersionView, data: scope.Data
+) -> Iterator[Alone]:
+    """Measure, table by table, whom the columns asked for single out within the cohort."""
+    for table in version.columns:
+        columns = sorted(name for name in _of_table(new, table) if (table, name) in telling)
+        if not columns or not new.persons:
+            continue
+        frame = data.frame(table, columns)
+        frame = frame[frame[scope.PERSON].isin(list(new.persons))]
+        persons = frame[scope.PERSON].to_numpy()
+        smallest = pd.Series(class_sizes(frame, columns, persons)).groupby(persons).min()
+        below = int((smallest < settings().cell_threshold).sum())
+        yield Alone(tuple(columns), int((smallest == 1).sum()), below)
+
+
+def exposures_on(
+    new: Cohort,
+    earlier: Sequence[Cohort],
+    telling: frozenset[tuple[str, str]],
+    version: VersionView,
+    data: scope.Data,
 ) -> Iterator[Linkage]:
     """Measure, table by table, whom the union of columns with earlier scopes makes more identifiable.
 
     Done on every version somebody holds: the finer one shows more than the new one has.
     """
-    roles = rules("history")["known_by_roles"]
-    telling = {(each.table, each.name) for each in known if each.role in roles}
     asked_for = new.columns.union(*(other.columns for other in earlier))
     for table, columns in version.columns.items():
         wanted = [name for name in columns if (table, name) in telling & asked_for]
@@ -142,7 +170,7 @@ def _exposures(
             for other in earlier
             if other.persons and (names := _of_table(other, table))
         ]
-        if not extracts or not new.persons or not _of_table(new, table):
+        if not extracts or not wanted or not new.persons or not _of_table(new, table):
             continue
         frame = data.frame(table, wanted)
         own = Extract(new.label, _of_table(new, table), new.persons)

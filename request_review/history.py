@@ -34,6 +34,15 @@ class Cohort:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """What the columns asked for show alone, in one table: persons unique, and in classes under the threshold."""
+
+    columns: tuple[str, ...]
+    unique: int
+    below: int
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing found: its kind, the answer it forces, and a sentence with numbers in both languages."""
 
@@ -97,15 +106,20 @@ def _tuples(kept: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:
     return {name: tuple(kept[name]) for name in names}
 
 
-def judge(new: Cohort, earlier: Sequence[Cohort], exposures: Iterable[Linkage], threshold: int) -> History:
+def judge(
+    new: Cohort, earlier: Sequence[Cohort], alone: Iterable[Alone], exposures: Iterable[Linkage], threshold: int
+) -> History:
     """Judge a new scope beside earlier ones.
 
     Every finding rests on the new scope and a fixed choice of earlier ones, and the strictest wins, so another
-    earlier scope can only add findings (P9). `exposures` are measured on the data by the caller.
+    earlier scope can only add findings (P9). Whom the union of columns exposes is either exposed already by the
+    new columns alone, or only by the union: both ask, so another column never answers more freely either.
+    `alone` and `exposures` are measured on the data by the caller.
     """
     findings = [*_small(new, threshold), *_differences(new, earlier, threshold)]
     known = {frozenset({new.label, *found.labels}) for found in findings}  # said already, in plainer words
     findings += [found for found in _joint(new, earlier, threshold) if frozenset(found.labels) not in known]
+    findings += [_alone(own, new, threshold) for own in alone if own.below]
     findings += [_exposure(linkage) for linkage in exposures if not linkage.safe or _more_unique(linkage)]
     findings += [*_pieces(new, earlier), *_refused(earlier), *_unreadable(earlier)]
     findings.sort(key=lambda found: -OUTCOMES.index(found.outcome))
@@ -169,6 +183,11 @@ def _joint(new: Cohort, earlier: Sequence[Cohort], threshold: int) -> Iterator[F
                 yield _finding("joint", held, labels, attack.sentence("zh"), attack.sentence("en"))
         if found.attacks:
             return
+
+
+def _alone(own: Alone, new: Cohort, threshold: int) -> Finding:
+    facts = {"columns": ", ".join(own.columns), "unique": own.unique, "below": own.below, "threshold": threshold}
+    return _said("alone", True, [new.label], "request_history_alone", **facts)
 
 
 def _more_unique(linkage: Linkage) -> bool:
