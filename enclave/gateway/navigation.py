@@ -7,7 +7,11 @@ from enclave.ui.shell import Entry, Portal
 
 CATALOGUE_PREFIX, WORKBENCH_PREFIX = "/services/catalogue/", "/services/workbench/"
 EVERYBODY: frozenset[Role] = frozenset()
-STEWARDS = frozenset({Role.STEWARD})
+RESEARCHERS, STEWARDS = frozenset({Role.RESEARCHER}), frozenset({Role.STEWARD})
+OVERSEERS = frozenset({Role.STEWARD, Role.AUTHORITY, Role.AUDITOR, Role.OPERATOR})
+RELEASERS = frozenset({Role.STEWARD, Role.AUDITOR, Role.AUTHORITY})
+JUDGES = frozenset({Role.STEWARD, Role.COMMITTEE, Role.AUTHORITY, Role.AUDITOR})
+READERS = RESEARCHERS | JUDGES
 WATCHERS = frozenset({Role.AUDITOR, Role.AUTHORITY, Role.OPERATOR})
 OPERATORS = frozenset({Role.OPERATOR, Role.AUDITOR})
 
@@ -41,7 +45,16 @@ WORKBENCH = Portal(
     neighbour=("ui_to_catalogue", CATALOGUE_PREFIX),
     entries=(
         Entry("home", "nav_home", "enclave.gateway.pages.home", icon=":material/checklist:"),
+        _entry("mine", "request_review.pages.mine", "use", "description", RESEARCHERS),
+        _inner("apply", "request_review.pages.apply", RESEARCHERS),
+        _inner("request", "request_review.pages.request", READERS),
+        _entry("projects", "enclave.outputs.pages.projects", "use", "science", RESEARCHERS | OVERSEERS),
+        _inner("project", "enclave.outputs.pages.project", RESEARCHERS | OVERSEERS),
+        _inner("export", "enclave.outputs.pages.export", RESEARCHERS | RELEASERS),
+        _entry("requests", "request_review.pages.queue", "review", "rule", JUDGES),
+        _entry("egress", "enclave.outputs.pages.egress", "review", "outbox", RELEASERS),
         _entry("data", "catalog_browser.pages.manage", "data", "database", STEWARDS),
+        _inner("register", "enclave.deidentify.pages.register", STEWARDS),
         _inner("confirm", "catalog_browser.pages.confirm", STEWARDS),
         _inner("publish", "catalog_browser.pages.publish", STEWARDS),
         _entry("ledger", "enclave.gateway.pages.ledger", "watch", "receipt_long", WATCHERS),

@@ -175,6 +175,13 @@ def clauses(ids: Iterable[str]) -> None:
         st.caption(md(text("ui_clauses", clauses=listed)))
 
 
+def finding(words: str, label: str, tone: Tone, ids: Iterable[str] = ()) -> None:
+    """Show one thing a check found: how grave it is, what it is, on which clauses."""
+    listed = ", ".join(ids)
+    rest = f'<span class="muted small"> {escape(listed)}</span>' if listed else ""
+    st.html(f'<div class="finding">{badge(label, tone)}<span>{escape(words)}{rest}</span></div>')
+
+
 def alert(error: EnclaveError) -> None:
     """Show an error in both languages, with its clauses and the number that finds it in the log."""
     first, second = ("zh", "en") if session.language() == "zh" else ("en", "zh")
@@ -221,6 +228,12 @@ def anchor(label: str, url: str, *, primary: bool = False) -> None:
     """Show a link to a place outside this portal that opens in the same tab, as a button when `primary`."""
     css = "button" if primary else ""
     st.html(f'<a class="anchor {css}" href="{escape(url)}" target="_self">{escape(label)}</a>', width="content")
+
+
+def place(code: str) -> str:
+    """Return the name of an institution: the demonstration's codes have names, others are names already."""
+    named = text(f"institution_{code}")
+    return code if named.startswith("institution_") else named
 
 
 def choice(label: str, options: Mapping[str, str], *, key: str, **more: Any) -> str:

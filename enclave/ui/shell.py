@@ -39,8 +39,8 @@ class Entry:
 
     def page(self) -> None:
         """Run the page; its module is imported when it is first opened."""
-        run: Callable[[], None] = import_module(self.module).page
         with components.guarded():
+            run: Callable[[], None] = import_module(self.module).page
             run()
 
 

@@ -34,7 +34,7 @@ def page() -> None:
 def _row(account: AccountView) -> tuple[object, ...]:
     state = ui.Cell(text("members_active"), "good") if account.active else ui.Cell(text("members_blocked"), "bad")
     roles = " · ".join(role_name(role) for role in account.roles)
-    return account.username, account.display_name, account.institution, roles, state
+    return account.username, account.display_name, ui.place(account.institution), roles, state
 
 
 def role_name(role: Role) -> str:

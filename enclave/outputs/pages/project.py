@@ -24,7 +24,7 @@ def page() -> None:
     project = _visible(actor, links.asked("id"))
     ui.back("projects", text("projects_title"))
     ui.heading(project.title, eyebrow=project.id)
-    ui.badges(validity(project), (days_left(project), "plain"), (project.institution, "plain"))
+    ui.badges(validity(project), (days_left(project), "plain"), (ui.place(project.institution), "plain"))
     member = any(each.username == actor.username for each in project.members)
     if member:
         enclave_panel.show(actor, project)
@@ -76,7 +76,12 @@ def _members(actor: Actor, project: ProjectView) -> None:
     ui.table(
         [text(f"member_{name}") for name in ("name", "username", "institution", "state")],
         [
-            (each.display_name, each.username, each.institution, ui.Cell(text(f"member_is_{each.state}"), "plain"))
+            (
+                each.display_name,
+                each.username,
+                ui.place(each.institution),
+                ui.Cell(text(f"member_is_{each.state}"), "plain"),
+            )
             for each in project.members
         ],
     )

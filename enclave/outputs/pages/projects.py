@@ -26,7 +26,7 @@ def page() -> None:
 def _card(project: ProjectView) -> None:
     with st.container(border=True, key=f"card-{project.id}", gap="small"):
         links.link("project", f"**{ui.md(project.title)}**", id=project.id)
-        ui.badges(validity(project), (days_left(project), "plain"), (project.institution, "plain"))
+        ui.badges(validity(project), (days_left(project), "plain"), (ui.place(project.institution), "plain"))
         names = "、".join(member.display_name for member in project.members if member.state == "active")
         ui.small(f"{project.id} · {names} · {clock.local(project.created_at)}")
 

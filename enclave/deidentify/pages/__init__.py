@@ -1,0 +1,1 @@
+"""Stewards register data sets and de-identify them here."""

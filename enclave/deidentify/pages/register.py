@@ -1,0 +1,90 @@
+"""The steward registers a data set: a file, a few words about it, and the system reads and classifies it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from catalog_browser.views import Texts
+from enclave.deidentify import incoming
+from enclave.deidentify.service import RegisterDataSet, register
+from enclave.kernel.errors import Invalid
+from enclave.kernel.i18n import text
+from enclave.ui import components as ui
+from enclave.ui import links, session
+
+TYPES = ["csv", "tsv", "txt", "parquet", "xlsx", "zip", "gz"]
+
+
+def page() -> None:
+    """Show the form."""
+    ui.back("data", text("manage_back"))
+    ui.heading(text("register_data_title"), text("register_data_lead"))
+    ways = {"upload": text("register_upload"), "folder": text("register_folder")}
+    way = st.segmented_control(text("register_source"), list(ways), default="upload", format_func=ways.__getitem__)
+    given = _upload() if way == "upload" else None
+    chosen = "" if way == "upload" else _arrival()
+    command = _words()
+    if st.button(text("register_data_now"), type="primary", icon=":material/upload:"):
+        with ui.guarded():
+            _register(command, given, chosen)
+
+
+def _upload() -> UploadedFile | None:
+    return st.file_uploader(text("register_file"), TYPES, help=text("register_file_help"))
+
+
+def _arrival() -> str:
+    found = {each.name: f"{each.name}（{each.size / 2**20:,.1f} MB）" for each in incoming.arrivals()}
+    if not found:
+        ui.empty(text("register_folder_empty"), text("register_folder_hint", folder=str(incoming.folder())))
+        return ""
+    return ui.choice(text("register_file"), found, key="register_arrival")
+
+
+def _words() -> RegisterDataSet:
+    left, right = st.columns(2)
+    title_zh = left.text_input(text("texts_title_zh"), max_chars=120) or ""
+    title_en = right.text_input(text("texts_title_en"), max_chars=120) or ""
+    slug = left.text_input(text("register_slug"), max_chars=64, help=text("register_slug_help")) or ""
+    controller = right.text_input(text("entry_controller"), max_chars=120) or ""
+    system = left.text_input(text("entry_system"), max_chars=120) or ""
+    encodings = ["", "utf-8", "gb18030", "utf-16", "big5"]
+    encoding = right.selectbox(
+        text("register_encoding"), encodings, format_func=lambda e: e or text("register_auto_read")
+    )
+    return RegisterDataSet(
+        slug.strip(),
+        Texts(title_zh=title_zh, title_en=title_en),
+        controller.strip(),
+        system=system,
+        encoding=encoding or "",
+    )
+
+
+@contextmanager
+def _path(given: UploadedFile | None, chosen: str) -> Iterator[Path]:
+    if given is not None:
+        given.seek(0)
+        with incoming.uploaded(given.name, given) as path:
+            yield path
+    elif chosen:
+        yield incoming.arrived(chosen)
+    else:
+        raise Invalid("register_no_file")
+
+
+def _register(command: RegisterDataSet, given: UploadedFile | None, chosen: str) -> None:
+    with st.status(text("register_reading"), expanded=True) as progress:
+        ui.small(text("register_reading_steps"))
+        with ui.guarded(failed=lambda: progress.update(label=text("register_failed"), state="error")):
+            with _path(given, chosen) as path:
+                entry = register(session.actor(), replace(command, path=path))
+            progress.update(label=text("register_read", count=len(entry.variables)), state="complete")
+            ui.flash(text("register_read", count=len(entry.variables)))
+            links.go("confirm", id=entry.id)

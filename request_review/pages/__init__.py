@@ -1,0 +1,1 @@
+"""Pages of applications: apply, follow, review, decide, sign."""

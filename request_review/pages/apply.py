@@ -1,0 +1,103 @@
+"""Apply for data: a form in steps that saves as one goes, with what is missing beside each field."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from catalog_browser import service as catalogue
+from catalog_browser.views import DataSetDetail
+from enclave.kernel.errors import NotFound
+from enclave.kernel.i18n import text
+from enclave.kernel.identity import Actor
+from enclave.ui import components as ui
+from enclave.ui import links, session
+from request_review import service
+from request_review.forms import Problem, fields, sections
+from request_review.pages import draft as drafts
+from request_review.pages import papers, submission, widgets
+from request_review.pages.draft import STEPS, Draft
+from request_review.pages.place import Place
+
+RAIL = "apply_rail"
+
+
+def page() -> None:
+    """Show the open step of the draft."""
+    actor = session.actor()
+    draft = drafts.current(actor)
+    ui.back("mine", text("apply_back"))
+    ui.heading(text("apply_title"), text("apply_lead"), draft.working.get("title", ""))
+    _rail(draft)
+    view = service.view(actor, draft.request_id) if draft.request_id else None
+    if draft.step == "check" and view:
+        submission.show(actor, draft, view)
+    else:
+        _step(actor, draft, view.problems if view and draft.checked else ())
+        if draft.step == "papers" and view:
+            papers.show(actor, view)
+    _buttons(draft)
+    _move(actor, draft)
+
+
+def _rail(draft: Draft) -> None:
+    def chosen() -> None:
+        draft.goto = st.session_state[RAIL] or draft.step
+
+    st.session_state[RAIL] = draft.step
+    names = {step: f"{number} {text(f'apply_step_{step}')}" for number, step in enumerate(STEPS, 1)}
+    st.segmented_control(
+        text("apply_steps"), list(STEPS), format_func=names.__getitem__, key=RAIL, on_change=chosen,
+        label_visibility="collapsed", required=True, width="stretch",
+    )  # fmt: skip
+
+
+def _step(actor: Actor, draft: Draft, problems: tuple[Problem, ...]) -> None:
+    language = session.language()
+    for number, section in enumerate(drafts.sections_of(draft.step)):
+        if number:
+            st.divider()
+        ui.section(sections()[section][language])
+        for field in fields().values():
+            if field.section == section and field.asked(draft.working):
+                place = Place(
+                    draft.request_id or "new", draft.base, _entry(actor, draft), draft.working.get("version_kind", "")
+                )
+                against = tuple(each.message(language) for each in problems if each.field == field.code)
+                draft.working[field.code] = widgets.draw(field, place, against)
+
+
+def _entry(actor: Actor, draft: Draft) -> DataSetDetail | None:
+    dataset_id = draft.working.get("dataset_id", "")
+    try:
+        return catalogue.get(actor, dataset_id) if dataset_id else None
+    except NotFound:
+        return None
+
+
+def _buttons(draft: Draft) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="applybuttons"):
+        if draft.step != "data" and st.button(text("apply_previous"), icon=":material/arrow_back:"):
+            draft.goto = draft.previous
+        if draft.step != "check":
+            if st.button(text("apply_next"), type="primary", icon=":material/arrow_forward:", icon_position="right"):
+                draft.goto = draft.following
+            if st.button(text("apply_save")):
+                draft.goto = draft.step
+        ui.small(text("apply_unsaved" if draft.dirty else "apply_all_saved") if draft.request_id or draft.dirty else "")
+
+
+def _move(actor: Actor, draft: Draft) -> None:
+    """Save and go where a button or the rail pointed; stay, with the alert, when saving fails."""
+    if not draft.goto:
+        return
+    goto, draft.goto = draft.goto, ""
+    with ui.guarded():
+        draft.save(actor)
+        draft.open(goto)
+        st.rerun()
+
+
+def start(dataset_id: str = "") -> None:
+    """Open the page on a new draft."""
+    drafts.forget()
+    links.go("apply", **({"dataset": dataset_id} if dataset_id else {}))
