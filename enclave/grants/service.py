@@ -20,7 +20,8 @@ from enclave.privacy import service as privacy
 
 __all__ = [
     "GrantView", "IssueGrant", "ProjectView", "RemoveMember", "RevokeGrant", "Validity", "expire_due", "find",
-    "get_project", "held_by", "is_valid", "issue", "projects_of", "remove_member", "revoke", "valid_now",
+    "get_project", "held_by", "is_valid", "issue", "open_members", "projects_of", "remove_member", "revoke",
+    "valid_now",
 ]  # fmt: skip
 
 ISSUE_CLAUSES = ("9.1.4-4", "9.1.4-5", "B.2-0", "4.1-T1-L3b")
@@ -179,6 +180,17 @@ def projects_of(username: str) -> list[ProjectView]:
             .order_by(col(Project.created_at).desc())
         )
         return [_view(session, project, username) for project in session.exec(query)]
+
+
+def open_members() -> list[tuple[str, str, int]]:
+    """Return (project, user name, user id) of everybody who may use a project at this moment."""
+    with reading() as session:
+        query = select(Member).where(Member.state == "active").order_by(col(Member.uid))
+        return [
+            (member.project_id, member.username, member.uid)
+            for member in session.exec(query)
+            if is_valid(session, member.project_id, member.username).valid
+        ]
 
 
 def get_project(project_id: str, username: str | None = None) -> ProjectView:
