@@ -262,7 +262,7 @@ def _trusted_table(extract: Extract, entry: dict[str, Any]) -> TrustedTable:
         version_id=extract.version_id,
         grant_id=extract.grant_id,
         rows=entry["rows"],
-        columns=tuple(entry["columns"]),
+        columns=tuple(name for name in entry["columns"] if not name.startswith("_")),
     )
 
 

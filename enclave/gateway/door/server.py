@@ -63,6 +63,8 @@ class Door:
             if not policy.enclave_allows(request.method, enclave.rest, request.query):
                 logger().warning("door-blocked", project=enclave.project, path_kind=enclave.kind, code=request.method)
                 return pages.answer(request, 403, "door_blocked")
+        if route.is_hub and request.path.startswith("/services/"):
+            return pages.answer(request, 503, "door_unavailable")  # a portal that is not up (yet)
         if route.is_hub and not policy.hub_allows(request.method, request.path):
             return pages.answer(request, 404, "door_not_found")
         if (request.content_length or 0) > self._limit(request, route):
