@@ -1,0 +1,28 @@
+"""Labels that travel with every copy: category, level and identifiability, in a form machines read (10.4.2 e)(1))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SCHEME = "T/SHIA 8-2020"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one version of one data set. `categories` are codes of 4.2, `level` is 1 to 5."""
+
+    dataset: str
+    version: str
+    categories: tuple[str, ...]
+    level: int
+    identifiability: str
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the labels as JSON carries them, beside a copy or in a Parquet footer."""
+        return {"scheme": SCHEME, **asdict(self), "categories": sorted(self.categories)}
+
+    def carried_by(self, metadata: Mapping[str, Any] | None) -> bool:
+        """Tell whether a copy carries exactly these labels; one that is missing or differs makes it false."""
+        return metadata is not None and dict(metadata) == self.as_metadata()
