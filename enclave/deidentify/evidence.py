@@ -68,12 +68,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ValueFinding:
-    """A kind shown by the values, and by which share of them."""
+    """A kind shown by the values, and by which share of them; `personal` values only persons have."""
 
     kind: str
     share: float
     zh: str
     en: str
+    personal: bool = False
 
 
 _DATE = re.compile(r"(1[6-9]|2[01])\d\d([-/.年]\d{1,2}([-/.月]\d{1,2}日?)?)([ T].*)?|(1[89]|2[01])\d{6}")
@@ -125,7 +126,7 @@ def _first(candidates: Iterable[dict[str, Any]], evidence: Evidence) -> ValueFin
         if fits_count and evidence.uniqueness >= rule.get("unique", 0):
             share = evidence.share(_matcher(rule))
             if share >= rule["share"]:
-                return ValueFinding(rule["kind"], share, rule["zh"], rule["en"])
+                return ValueFinding(rule["kind"], share, rule["zh"], rule["en"], bool(rule.get("personal")))
     return None
 
 

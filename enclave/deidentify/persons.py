@@ -13,6 +13,7 @@ import pyarrow.types as types
 from enclave.deidentify.classify import TableFinding
 from enclave.deidentify.reading import ReadTable
 from enclave.deidentify.reading.headers import PERSON
+from enclave.kernel.errors import Invalid
 
 Persons = dict[str, pa.Array]
 
@@ -25,6 +26,8 @@ def number_persons(tables: Sequence[ReadTable], findings: Mapping[str, TableFind
     privacy unit is ever larger than a person.
     """
     personal = [table for table in tables if findings[table.name].personal]
+    for table in personal:
+        _check_gaps(table, findings[table.name])
     keys = {table.name: _text(table, key) for table in personal if (key := findings[table.name].person_key)}
     known = pa.array([], pa.string())
     for values in keys.values():
@@ -47,6 +50,23 @@ def write_with_persons(table: ReadTable, persons: pa.Array | None, target: Path)
                 columns.append(persons.slice(row, batch.num_rows))
             writer.write_batch(pa.record_batch(columns, schema=schema))
             row += batch.num_rows
+
+
+def _check_gaps(table: ReadTable, finding: TableFinding) -> None:
+    """Refuse a table whose only person key is empty in many rows: each would count as another person (merged cells)."""
+    named = [column for column in finding.columns if column.kind == "person_key"]
+    if not named or finding.person_key is not None:
+        return
+    values = table.column(named[0].name)
+    if values.null_count < len(values):
+        first = pc.index(pc.is_null(values), True).as_py()
+        raise Invalid(
+            "ingest_person_key_gaps",
+            file=table.file,
+            row=table.row_number(first),
+            column=named[0].name,
+            rows=values.null_count,
+        )
 
 
 def _text(table: ReadTable, column: str) -> pa.ChunkedArray:

@@ -75,6 +75,7 @@ def register(actor: Actor, command: RegisterDataSet) -> DataSetDetail:
         with _source(command, folder) as path:
             tables = read_tables(path, _made(folder / "tables"), Limits.configured(), _options(command))
             findings = classify_all(tables, personal=command.persons)
+            _check_without_persons(command, findings)
             stored = _store(path, tables, findings, _made(folder / "stored"))
     return _commit(actor, command, tables, findings, stored)
 
@@ -91,6 +92,13 @@ def _check_may_register(actor: Actor, command: RegisterDataSet) -> None:
     except NotFound:
         return
     raise Conflict("catalog_slug_taken", slug=command.slug)
+
+
+def _check_without_persons(command: RegisterDataSet, findings: Sequence[TableFinding]) -> None:
+    """Refuse the word that no row is about a person where identity numbers or the like say otherwise (P6)."""
+    direct = [column.name for finding in findings for column in finding.columns if column.role == "direct"]
+    if command.persons is False and direct:
+        raise Refused("ingest_persons_found", columns=", ".join(direct), clauses=("4.1-T1-L1a",))
 
 
 def _options(command: RegisterDataSet) -> ReadOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -46,6 +46,12 @@ class ReadTable:
     path: Path
     schema: pa.Schema
     rows: int
+    first_row: int = 1
+    row_numbers: Sequence[int] | None = None
+
+    def row_number(self, index: int) -> int:
+        """Return the number its owner gives to the row at `index`: a header is row 1."""
+        return self.row_numbers[index] if self.row_numbers else self.first_row + index
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column."""
@@ -188,7 +194,7 @@ def _typed(text: TextTable, target: Path, options: ReadOptions) -> ReadTable:
             columns = [kind.convert(column) for kind, column in zip(types, batch.columns, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=schema))
     text.path.unlink()
-    return ReadTable(text.name, text.file, target, schema, text.rows)
+    return ReadTable(text.name, text.file, target, schema, text.rows, text.first_row, text.row_numbers)
 
 
 def _table_name(file: str) -> str:
