@@ -1,0 +1,1 @@
+"""Synthetic samples: made from the dictionary and a shareable version, tested, and marked as what they are."""
