@@ -134,6 +134,14 @@ def check_version(command: AddVersion) -> None:
         raise Refused("catalog_level_one_persons", clauses=("4.1-T1-L1a",))
 
 
+def check_no_level_five(command: AddVersion, variables: Iterable[VariableView]) -> None:
+    """Refuse a shareable version that still holds a column of level 5 (4.1-L5, P2)."""
+    held = {(table.name, column) for table in command.tables for column in table.columns}
+    found = [v.name for v in variables if v.level == 5 and (v.table, v.name) in held]
+    if command.kind != "source" and found:
+        raise Refused("catalog_level_five_column", columns=", ".join(found), clauses=("4.1-L5", "6.4"))
+
+
 def missing_for_publication(detail: DataSetDetail) -> tuple[str, ...]:
     """Return the codes of what still stands against publication, in the order a steward works."""
     missing = [f"catalog_missing_{name}" for name in REQUIRED_TEXTS if not getattr(detail, name).strip()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,12 @@ def confirm_variables(actor: Actor, command: ConfirmVariables) -> DataSetDetail:
         row = _guarded(unit, command.dataset_id, command.version)
         checks.check_state(row.state, ("draft", "confirmed"))
         variables = {(variable.table_name, variable.name): variable for variable in _variables(unit.session, row.id)}
+        before = _grade(unit.session, row.id, variables.values()).level
         changed = [decision for decision in command.decisions if _decide(variables, decision)]
         for variable in variables.values():
             variable.confirmed = True
         checks.check_person_keys(variable_view(variable) for variable in variables.values())
-        row.level = max(row.level, levels.highest(variable.level for variable in variables.values()))
+        _regrade(row, before, _grade(unit.session, row.id, variables.values()))
         row.state = "confirmed"
         if changed:
             _set_version_states(unit.session, row.id, "ready", "withdrawn", keep_source=True)
@@ -122,6 +123,7 @@ def add_version(actor: Actor, command: AddVersion) -> VersionView:
         row = unit.get(DataSet, command.dataset_id)
         checks.check_state(row.state, ("draft", "confirmed", "published"))
         checks.check_version(command)
+        checks.check_no_level_five(command, [variable_view(variable) for variable in _variables(unit.session, row.id)])
         stored: list[TableRef | FileRef] = [*command.tables, *command.files]
         storage.keep(unit, *(reference.object_key for reference in stored))
         version = DataSetVersion(
@@ -301,6 +303,23 @@ def _decide(variables: dict[tuple[str, str], Variable], decision: VariableDecisi
     if decision.note:
         variable.reason_zh = variable.reason_en = decision.note
     return changed
+
+
+def _grade(session: Session, dataset_id: str, columns: Collection[Variable]) -> levels.Grade:
+    """Return the level the columns give the data set (4.1-0)."""
+    persons = any(version.kind == "source" and version.persons for version in _versions(session, dataset_id))
+    parts = [
+        levels.Grade(v.level, v.clause, f"变量“{v.name}”为第 {v.level} 级", f"variable “{v.name}” is level {v.level}")
+        for v in columns
+    ]
+    return levels.data_set_grade(parts, {column.role for column in columns}, persons=persons)
+
+
+def _regrade(row: DataSet, before: int, now: levels.Grade) -> None:
+    """Follow the columns; a level a steward set above theirs stays."""
+    if row.level > before and row.level >= now.level:
+        return
+    row.level, row.level_reason_zh, row.level_reason_en = now.level, now.zh, now.en
 
 
 def _decision_facts(decision: VariableDecision) -> dict[str, Any]:

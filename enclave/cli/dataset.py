@@ -19,6 +19,7 @@ from enclave.kernel.errors import NotFound
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import ANONYMOUS, Actor, load_actor, system
 from enclave.kernel.settings import settings
+from synthetic import service as synthetic
 
 app = typer.Typer(no_args_is_help=True, help="Data sets of the catalogue.")
 console = Console()
@@ -89,6 +90,23 @@ def confirm(dataset: str, username: As = "") -> None:
     actor = _actor(username)
     found = catalogue.get(actor, dataset)
     _say(catalogue.confirm_variables(actor, ConfirmVariables(found.id, version=found.version)))
+
+
+@app.command()
+def build(dataset: str, username: As = "") -> None:
+    """Make the limited and the de-identified version of a confirmed data set."""
+    actor = _actor(username)
+    found = catalogue.get(actor, dataset)
+    for made in deidentify.build_versions(actor, deidentify.BuildVersions(found.id)):
+        typer.echo(text("catalog_built", settings().language, kind=made.kind, rows=made.rows, level=made.level))
+
+
+@app.command()
+def sample(dataset: str, rows: int = 100, username: As = "") -> None:
+    """Make the synthetic sample of a data set."""
+    actor = _actor(username)
+    made = synthetic.generate(actor, synthetic.GenerateSample(catalogue.get(actor, dataset).id, rows))
+    typer.echo(text("catalog_built", settings().language, kind=made.kind, rows=made.rows, level=made.level))
 
 
 @app.command()

@@ -44,18 +44,5 @@ def _command(entry: Any, path: Path) -> RegisterDataSet:
 
 
 def _texts(written: Mapping[str, Any]) -> Texts:
-    """Return the texts as people wrote them: YAML reads 2022 as a number and folds Chinese lines with spaces."""
-    return Texts(**{name: unfold(str(value)) for name, value in written.items()})
-
-
-def unfold(text: str) -> str:
-    """Return a text without the spaces that folding put between Chinese characters."""
-    parts = text.strip().split(" ")
-    joined = parts[0]
-    for part in parts[1:]:
-        joined += part if _wide(joined[-1:]) and (_wide(part[:1]) or not part[:1].isascii()) else f" {part}"
-    return joined
-
-
-def _wide(char: str) -> bool:
-    return "\u3000" <= char <= "\u9fff" or "\uff00" <= char <= "\uffef"
+    """Return the texts as text: YAML reads `years: 2022` as a number."""
+    return Texts(**{name: str(value).strip() for name, value in written.items()})

@@ -1,0 +1,258 @@
+"""The catalogue: who sees what, what confirmation changes, and what stands against publication."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from catalog_browser import service as catalogue
+from catalog_browser.views import (
+    AddVersion,
+    ConfirmVariables,
+    DataSetDetail,
+    DescribeDataSet,
+    FileRef,
+    PublishDataSet,
+    TableRef,
+    Texts,
+    VariableDecision,
+    WithdrawDataSet,
+)
+from enclave.deidentify.registering import RegisterDataSet, register
+from enclave.kernel import db, storage
+from enclave.kernel.errors import Conflict, EnclaveError, Invalid, NotFound, Refused
+from enclave.kernel.identity import ANONYMOUS, Actor
+from enclave.kernel.ledger import LedgerEvent
+from tests.conftest import Home
+
+FULL = replace(Texts(**dict.fromkeys(Texts.__dataclass_fields__, "说明 text")), title_zh="糖尿病随访")
+
+
+@pytest.fixture
+def entry(home: Home, people: dict[str, Actor], tmp_path: Path) -> DataSetDetail:
+    path = tmp_path / "t.csv"
+    lines = "".join(f"{n},{n % 60},{'阴性' if n % 7 else '阳性'},1\n" for n in range(200))
+    path.write_text("病案号,年龄,HIV抗体,血糖\n" + lines, encoding="utf-8")
+    texts = Texts(title_zh="糖尿病随访", title_en="Diabetes follow-up")
+    return register(people["wang"], RegisterDataSet("follow-up", texts, "示例医院", path))
+
+
+def version(entry: DataSetDetail, kind: str, level: int, columns: tuple[str, ...] = ("年龄",)) -> AddVersion:
+    stored = storage.put_bytes(kind.encode(), "table")
+    table = TableRef("t", stored.key, stored.sha256, 200, (*columns, "_person"))
+    return AddVersion(entry.id, kind, level, kind, 200, 200, (table,))
+
+
+def published(entry: DataSetDetail, people: dict[str, Actor], actor: str = "wu") -> DataSetDetail:
+    wang = people["wang"]
+    relaxed = VariableDecision("t", "HIV抗体", level=2, note="仅为筛查登记，无个案详情")
+    catalogue.confirm_variables(wang, ConfirmVariables(entry.id, (relaxed,)))
+    catalogue.describe(wang, DescribeDataSet(entry.id, FULL))
+    for kind, level in (("limited", 3), ("deidentified", 2), ("synthetic", 1)):
+        catalogue.add_version(wang, version(entry, kind, level))
+    return catalogue.publish(people[actor], PublishDataSet(entry.id))
+
+
+@pytest.mark.clause("10.4.2-e-1b")
+def test_drafts_are_for_those_who_work_on_them(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    seers = {name for name, actor in people.items() if catalogue.find(actor)}
+    assert seers == {"wang", "chen", "wu", "feng"}
+    assert not catalogue.find(ANONYMOUS)
+    for actor in (ANONYMOUS, people["li"]):
+        with pytest.raises(NotFound):
+            catalogue.get(actor, entry.slug)
+
+
+@pytest.mark.clause("4.1-0")
+@pytest.mark.clause("4.1-L5")
+def test_the_level_follows_the_columns(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    assert entry.level == 5
+    relaxed = VariableDecision("t", "HIV抗体", level=2, note="仅为筛查登记")
+    changed = catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (relaxed,)))
+    assert (changed.level, changed.state) == (4, "confirmed")
+    raised = catalogue.confirm_variables(
+        people["wang"], ConfirmVariables(entry.id, (VariableDecision("t", "血糖", level=5),))
+    )
+    assert raised.level == 5 and "血糖" in raised.level_reason_zh
+
+
+@pytest.mark.promise("P2")
+def test_level_five_columns_are_in_no_shareable_version(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id))
+    with pytest.raises(Refused) as caught:
+        catalogue.add_version(people["wang"], version(entry, "limited", 3, ("年龄", "HIV抗体")))
+    assert caught.value.code == "catalog_level_five_column"
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize(
+    ("kind", "level", "label"),
+    [
+        ("limited", 4, "limited"),
+        ("limited", 5, "limited"),
+        ("deidentified", 4, "deidentified"),
+        ("limited", 3, "identifiable"),
+    ],
+)
+def test_labels_that_contradict_each_other(
+    entry: DataSetDetail, people: dict[str, Actor], kind: str, level: int, label: str
+) -> None:
+    with pytest.raises(EnclaveError):
+        catalogue.add_version(people["wang"], replace(version(entry, kind, level), identifiability=label))
+
+
+@pytest.mark.promise("P9")
+@pytest.mark.parametrize(
+    "decision",
+    [
+        VariableDecision("t", "病案号", role="other"),
+        VariableDecision("t", "年龄", role="sensitive"),
+        VariableDecision("t", "HIV抗体", level=4),
+    ],
+)
+def test_relaxing_needs_a_reason(entry: DataSetDetail, people: dict[str, Actor], decision: VariableDecision) -> None:
+    with pytest.raises(Refused) as caught:
+        catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (decision,)))
+    assert caught.value.code == "catalog_relaxing_needs_reason"
+    catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (replace(decision, note="理由"),)))
+
+
+def test_a_change_after_building_withdraws_what_was_built(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    wang = people["wang"]
+    catalogue.confirm_variables(wang, ConfirmVariables(entry.id))
+    made = catalogue.add_version(wang, version(entry, "limited", 3))
+    catalogue.confirm_variables(wang, ConfirmVariables(entry.id, (VariableDecision("t", "血糖", label_zh="空腹血糖"),)))
+    assert catalogue.version(made.id).state == "ready"
+    catalogue.confirm_variables(wang, ConfirmVariables(entry.id, (VariableDecision("t", "血糖", role="quasi"),)))
+    assert catalogue.version(made.id).state == "withdrawn"
+    with pytest.raises(NotFound):
+        catalogue.latest(entry.id, "limited")
+    assert catalogue.latest(entry.id, "source").state == "ready"
+
+
+def test_two_editors(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    catalogue.describe(people["wang"], DescribeDataSet(entry.id, Texts(years="2020"), entry.version))
+    with pytest.raises(Conflict):
+        catalogue.describe(people["chen"], DescribeDataSet(entry.id, Texts(years="2021"), entry.version))
+    assert catalogue.get(people["chen"], entry.id).years == "2020"
+
+
+def test_two_person_keys(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    twice = VariableDecision("t", "血糖", person_key=True)
+    with pytest.raises(Invalid) as caught:
+        catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (twice,)))
+    assert caught.value.code == "catalog_two_person_keys"
+
+
+@pytest.mark.clause("10.4.2-e-1c")
+@pytest.mark.clause("10.4.2-e-1d")
+@pytest.mark.clause("10.4.2-e-1e")
+@pytest.mark.clause("10.4.2-e-1f")
+def test_what_is_missing_is_named(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id))
+    catalogue.describe(
+        people["wang"], DescribeDataSet(entry.id, replace(FULL, years="", conditions_zh="", cost_en="", duties_zh=""))
+    )
+    with pytest.raises(Refused) as caught:
+        catalogue.publish(people["wu"], PublishDataSet(entry.id))
+    assert caught.value.facts["missing"] == [
+        "catalog_missing_years", "catalog_missing_conditions_zh", "catalog_missing_cost_en",
+        "catalog_missing_duties_zh", "catalog_missing_version",
+    ]  # fmt: skip
+    assert "数据年份" in caught.value.message("zh") and "years covered" in caught.value.message("en")
+
+
+@pytest.mark.clause("10.4.2-e-1a")
+def test_publishing(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    assert published(entry, people, "wang").state == "published"
+    seen = catalogue.get(ANONYMOUS, entry.slug)
+    assert {shown.kind for shown in seen.versions} == {"limited", "deidentified", "synthetic"}
+    assert all(variable.facts == {} for variable in seen.variables) and seen.missing == ()
+    assert catalogue.get(people["wang"], entry.id).variables[0].facts["rows"] == 200
+    assert [found.slug for found in catalogue.find(ANONYMOUS, "血糖 糖尿病")] == [entry.slug]
+    assert not catalogue.find(ANONYMOUS, "高血压")
+    with pytest.raises(Refused):
+        catalogue.publish(people["li"], PublishDataSet(entry.id))
+
+
+@pytest.mark.clause("10.4.2-e-1b")
+def test_registered_users_only(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    published(entry, people)
+    catalogue.describe(people["wang"], DescribeDataSet(entry.id, Texts(), audience="registered"))
+    assert not catalogue.find(ANONYMOUS) and catalogue.find(people["li"])
+
+
+@pytest.mark.clause("6.4")
+def test_level_five_is_published_by_the_authority_alone(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    wang = people["wang"]
+    catalogue.confirm_variables(wang, ConfirmVariables(entry.id))
+    catalogue.describe(wang, DescribeDataSet(entry.id, FULL))
+    catalogue.add_version(wang, version(entry, "limited", 3))
+    with pytest.raises(Refused) as caught:
+        catalogue.publish(wang, PublishDataSet(entry.id))
+    assert caught.value.code == "catalog_level_five"
+    assert catalogue.publish(people["wu"], PublishDataSet(entry.id)).state == "published"
+
+
+@pytest.mark.clause("4.1-T1-L1d")
+def test_level_one_needs_a_second_steward(home: Home, people: dict[str, Actor], tmp_path: Path) -> None:
+    path = tmp_path / "beds.csv"
+    path.write_text("year,area,beds\n2020,city,10\n2021,land,20\n")
+    wang = people["wang"]
+    beds = register(wang, RegisterDataSet("beds", FULL, "示例", path, persons=False))
+    assert beds.level == 1
+    catalogue.confirm_variables(wang, ConfirmVariables(beds.id))
+    for kind, level in (("deidentified", 2), ("synthetic", 1)):
+        catalogue.add_version(wang, replace(version(beds, kind, level, ("beds",)), persons=0))
+    with pytest.raises(Refused) as caught:
+        catalogue.publish(wang, PublishDataSet(beds.id))
+    assert caught.value.code == "catalog_second_steward"
+    assert catalogue.publish(people["chen"], PublishDataSet(beds.id)).state == "published"
+
+
+def test_withdrawing(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    published(entry, people)
+    catalogue.withdraw(people["wang"], WithdrawDataSet(entry.id, "更正后重新登记"))
+    assert not catalogue.find(ANONYMOUS)
+    with pytest.raises(NotFound):
+        catalogue.latest(entry.id, "deidentified")
+    with pytest.raises(Conflict):
+        catalogue.publish(people["wang"], PublishDataSet(entry.id))
+
+
+@pytest.mark.clause("10.4.2-e-1c")
+def test_small_counts_are_shown_as_bands(home: Home, people: dict[str, Actor], tmp_path: Path) -> None:
+    path = tmp_path / "rare.csv"
+    path.write_text("病案号,年龄\n" + "".join(f"{n},40\n" for n in range(37)), encoding="utf-8")
+    rare = register(people["wang"], RegisterDataSet("rare", Texts("罕见病", "Rare"), "示例", path))
+    assert (rare.persons, rare.persons_text) == (37, "20–39")
+
+
+@pytest.mark.promise("P1")
+def test_every_step_is_on_the_ledger(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    published(entry, people)
+    with db.reading() as session:
+        actions = [event.action for event in session.exec(select(LedgerEvent).order_by("seq"))]
+    wanted = [
+        "dataset.add",
+        "dataset.version",
+        "dataset.register",
+        "dataset.confirm",
+        "dataset.describe",
+        "dataset.publish",
+    ]
+    assert [action for action in actions if action in wanted] == [
+        *wanted[:5], *["dataset.version"] * 3, "dataset.publish"
+    ]  # fmt: skip
+
+
+def test_files_of_a_version_are_kept(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    stored = storage.put_bytes(b"sample", "sample")
+    file = FileRef("样本.csv", stored.key, stored.sha256, stored.size)
+    made = catalogue.add_version(
+        people["wang"], AddVersion(entry.id, "synthetic", 1, "synthetic", 0, 0, (), files=(file,))
+    )
+    assert storage.describe(stored.key).state == "kept" and made.files == (file,)
