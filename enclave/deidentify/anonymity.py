@@ -31,8 +31,10 @@ class Anonymous:
 
 
 class _Search:
-    def __init__(self, ladders: Mapping[str, list[pa.Array]], persons: NDArray[np.int64], k: int) -> None:
-        self.persons, self.k = persons, k
+    def __init__(
+        self, ladders: Mapping[str, list[pa.Array]], persons: NDArray[np.int64], k: int, worth: Mapping[str, float]
+    ) -> None:
+        self.persons, self.k, self.worth = persons, k, worth
         self.codes: dict[str, list[Codes]] = {
             name: [uniqueness.column_codes(level) for level in levels] for name, levels in ladders.items()
         }
@@ -50,18 +52,18 @@ class _Search:
         return np.asarray(counts[classes] < self.k)
 
     def coarsen(self, tolerated: float) -> None:
-        """Raise the column with the most values until few enough rows stand out (Sweeney 2002, Datafly)."""
+        """Raise the column with the most values for its worth until few rows stand out (Sweeney 2002, Datafly)."""
         while self.small(self.levels).mean() > tolerated:
             open_ = [name for name, level in self.levels.items() if level + 1 < len(self.codes[name])]
             if not open_:
                 return
-            widest = max(open_, key=lambda name: self.codes[name][self.levels[name]][1])
+            widest = max(open_, key=lambda name: self.codes[name][self.levels[name]][1] / self.worth.get(name, 1.0))
             self.levels[widest] += 1
         self._refine(tolerated)
 
     def _refine(self, tolerated: float) -> None:
-        """Lower again every column that did not need its last step."""
-        for name in sorted(self.levels, key=lambda name: -self.levels[name]):
+        """Lower again every column that did not need its last steps, the worthiest first."""
+        for name in sorted(self.levels, key=lambda name: -self.worth.get(name, 1.0)):
             while self.levels[name]:
                 finer = self.levels | {name: self.levels[name] - 1}
                 if self.small(finer).mean() > tolerated:
@@ -70,16 +72,22 @@ class _Search:
 
 
 def reach(
-    ladders: Mapping[str, list[pa.Array]], persons: NDArray[np.int64], k: int, tolerated: float
+    ladders: Mapping[str, list[pa.Array]],
+    persons: NDArray[np.int64],
+    k: int,
+    tolerated: float,
+    worth: Mapping[str, float] | None = None,
 ) -> Anonymous:
     """Return the columns so that every class has at least `k` distinct persons.
+
+    `worth` weighs columns: one of worth 10 is coarsened when it has ten times the values of one of worth 1.
 
     First whole columns are coarsened until at most the share `tolerated` of the rows stands out; then
     values of those rows are suppressed, the most telling column first; rows that still stand out go.
     """
     if not ladders or not len(persons):
         return Anonymous({name: levels[0] for name, levels in ladders.items()}, np.ones(len(persons), bool), {}, 0)
-    search = _Search(ladders, persons, k)
+    search = _Search(ladders, persons, k, worth or {})
     search.coarsen(tolerated)
     return _suppress(search, {name: levels[search.levels[name]] for name, levels in ladders.items()})
 
@@ -107,5 +115,7 @@ def _keys(codes: Mapping[str, Codes], rows: int) -> NDArray[np.int64]:
 
 
 def measure(columns: Mapping[str, Any], persons: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the risk over all the columns, in persons."""
+    """Return the risk over all the columns, in persons; without columns everybody is in one class."""
+    if not columns:
+        return uniqueness.risk_of(np.array([len(np.unique(persons))]), len(persons), (), "person").as_dict()
     return uniqueness.risk(columns, tuple(columns), persons).as_dict()

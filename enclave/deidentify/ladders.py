@@ -17,7 +17,10 @@ from enclave.deidentify.profiles import Step
 EVERYTHING = "*"
 OTHER = "其他 other"
 _BAND = re.compile(r"\D*(\d+)\D+(\d+)\D*")
-_DIVISIONS = {"province": re.compile(r".*?(?:省|自治区|特别行政区|市)"), "city": re.compile(r".*?(?:市|自治州|地区|盟)")}
+_DIVISIONS = {
+    "province": re.compile(r".*?(?:省|自治区|特别行政区|市)"),
+    "city": re.compile(r".*?(?:市|自治州|地区|盟)"),
+}
 _PREFIX = {"county": 6, "city": 4, "province": 2}
 
 

@@ -1,5 +1,6 @@
-"""Commands of de-identification: register a data set, build its versions, build a project's extract."""
+"""Commands of de-identification: register a data set, build its versions."""
 
 from enclave.deidentify.registering import RegisterDataSet, register
+from enclave.deidentify.versions import BuildVersions, build_versions
 
-__all__ = ["RegisterDataSet", "register"]
+__all__ = ["BuildVersions", "RegisterDataSet", "build_versions", "register"]

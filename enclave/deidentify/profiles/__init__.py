@@ -74,6 +74,7 @@ class Profile(Strict):
     limited: FormRules
     deidentified: FormRules
     ladders: dict[str, tuple[Step, ...]]
+    worth: dict[str, float] = {}
 
     @property
     def digest(self) -> str:
