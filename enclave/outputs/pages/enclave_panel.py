@@ -23,7 +23,7 @@ def show(actor: Actor, project: ProjectView) -> None:
             ui.notice(text("enclave_failed", code=failed), "warn")
         elif waiting:
             ui.notice(text("enclave_preparing"))
-            st.button(text("ui_reload"), icon=":material/refresh:")
+            _watch(project)
         else:
             _open(actor, project)
 
@@ -37,6 +37,14 @@ def _waiting(project: ProjectView) -> tuple[bool, str]:
         waiting = waiting or extract is None or extract.state == "building"
         failed = failed or (extract.error if extract and extract.state not in ("building", "ready") else "")
     return waiting, failed
+
+
+@st.fragment(run_every=3)
+def _watch(project: ProjectView) -> None:
+    """Look again every few seconds; show the way in as soon as it is open."""
+    waiting, failed = _waiting(project)
+    if failed or not waiting:
+        st.rerun()
 
 
 def _open(actor: Actor, project: ProjectView) -> None:
