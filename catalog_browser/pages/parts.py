@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
-from catalog_browser.views import DataSetDetail, VariableView, VersionView
+from catalog_browser.pages import risk
+from catalog_browser.views import DataSetDetail, VariableView
 from enclave.kernel import clock
 from enclave.kernel.i18n import text
 from enclave.ui import components as ui
@@ -70,14 +70,8 @@ def versions(entry: DataSetDetail) -> None:
             )
             ui.facts(
                 [
-                    (text("entry_rows"), f"{version.rows:,}"),
+                    (text("entry_rows"), f"{version.rows:,}" if entry.rows is not None else entry.rows_text),
                     (text("versions_made"), clock.local(version.created_at)),
-                    (text("versions_risk"), risk_words(version)),
+                    (text("versions_risk"), risk.words(version)),
                 ]
             )
-
-
-def risk_words(version: VersionView) -> str:
-    """Say in words what the risk report of a version found."""
-    risk: Mapping[str, Any] = version.risk
-    return "" if not risk else text("risk_words_none")

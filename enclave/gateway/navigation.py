@@ -56,6 +56,8 @@ WORKBENCH = Portal(
         _entry("data", "catalog_browser.pages.manage", "data", "database", STEWARDS),
         _inner("register", "enclave.deidentify.pages.register", STEWARDS),
         _inner("confirm", "catalog_browser.pages.confirm", STEWARDS),
+        _inner("deidentify", "enclave.deidentify.pages.build", STEWARDS),
+        _inner("sample", "synthetic.pages.sample", STEWARDS),
         _inner("publish", "catalog_browser.pages.publish", STEWARDS),
         _entry("ledger", "enclave.gateway.pages.ledger", "watch", "receipt_long", WATCHERS),
         _entry("operations", "enclave.gateway.pages.operations", "watch", "monitor_heart", OPERATORS),

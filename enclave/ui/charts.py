@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from enclave.ui.theme import ACCENT, BAD, FONT, LINE, MUTED
+from enclave.ui.theme import ACCENT, FONT, LINE, MUTED
 
 PALE = "#8FB8BE"
 
 
-def bars(
-    pairs: Sequence[tuple[str, float]], *, value: str, label: str, alt_text: str, limit: float | None = None
-) -> None:
-    """Show horizontal bars, in the order given; `limit` draws a line and colours what lies below it.
-
-    `value` names what is measured, `label` what is compared; `alt_text` says in words what the picture shows.
-    """
-    data = pd.DataFrame(pairs, columns=["label", "value"])
-    order = [name for name, _ in pairs]
-    base = alt.Chart(data).encode(
-        y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
-        x=alt.X("value:Q", title=value, axis=alt.Axis(grid=True, tickCount=5)),
-        tooltip=[alt.Tooltip("label:N", title=label), alt.Tooltip("value:Q", title=value, format=",.4~g")],
-    )
-    colour = alt.condition(alt.datum.value < (limit or 0), alt.value(BAD), alt.value(ACCENT))
-    drawn: alt.LayerChart = base.mark_bar(size=16, cornerRadiusEnd=3).encode(color=colour) + base.mark_text(
-        align="left", dx=4, color=MUTED
-    ).encode(text=alt.Text("value:Q", format=",.4~g"))
-    if limit is not None:
-        rule = alt.Chart(pd.DataFrame({"limit": [limit]})).mark_rule(color=BAD, strokeDash=[4, 3]).encode(x="limit:Q")
-        drawn = drawn + rule
-    _show(drawn.properties(height=max(60, 30 * len(pairs))), alt_text)
-
-
-def columns(pairs: Sequence[tuple[str, float]], *, value: str, label: str, alt_text: str, below: int = 0) -> None:
-    """Show vertical bars over ordered classes; the first `below` classes are coloured as below the threshold."""
-    data = pd.DataFrame([(name, number, index < below) for index, (name, number) in enumerate(pairs)],
-                        columns=["label", "value", "below"])  # fmt: skip
+def compare(groups: Mapping[str, Sequence[tuple[str, float]]], *, value: str, label: str, alt_text: str) -> None:
+    """Show grouped vertical bars: the same classes in two groups, the first pale and the second in the accent."""
+    rows = [(group, name, number) for group, pairs in groups.items() for name, number in pairs]
+    data = pd.DataFrame(rows, columns=["group", "label", "value"])
+    order = list(dict.fromkeys(name for _, name, _ in rows))
     drawn = (
         alt.Chart(data)
         .mark_bar(cornerRadiusTopLeft=3, cornerRadiusTopRight=3)
         .encode(
-            x=alt.X("label:N", sort=[name for name, _ in pairs], title=label, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("label:N", sort=order, title=label, axis=alt.Axis(labelAngle=0)),
+            xOffset=alt.XOffset("group:N", sort=list(groups)),
             y=alt.Y("value:Q", title=value, axis=alt.Axis(tickCount=4)),
-            color=alt.condition(alt.datum.below, alt.value(BAD), alt.value(ACCENT)),
-            tooltip=[alt.Tooltip("label:N", title=label), alt.Tooltip("value:Q", title=value, format=",")],
+            color=alt.Color(
+                "group:N",
+                scale=alt.Scale(domain=list(groups), range=[PALE, ACCENT]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            tooltip=[
+                alt.Tooltip("group:N", title=""),
+                alt.Tooltip("label:N", title=label),
+                alt.Tooltip("value:Q", title=value, format=".2f"),
+            ],
         )
     )
     _show(drawn.properties(height=220), alt_text)
@@ -75,7 +61,7 @@ def share(spent: float, total: float, *, spent_label: str, left_label: str, alt_
     _show(drawn.properties(height=70), alt_text)
 
 
-def _show(chart: alt.LayerChart | alt.Chart, alt_text: str) -> None:
+def _show(chart: alt.Chart, alt_text: str) -> None:
     styled = (
         chart.configure(font=FONT)
         .configure_view(strokeWidth=0)

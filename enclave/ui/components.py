@@ -138,6 +138,11 @@ def stats(pairs: Iterable[tuple[str, object]]) -> None:
     st.html(f'<div class="stats">{cells}</div>')
 
 
+def count(number: int) -> None:
+    """Show one large number."""
+    st.html(f'<div class="count">{number:,}</div>')
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a timeline: `done`, `now`, `next` or `stopped`."""

@@ -18,6 +18,7 @@ from enclave.kernel.i18n import text
 from enclave.ui import components as ui
 from enclave.ui import links, session
 
+ENCODINGS = ["", "utf-8", "gb18030", "utf-16", "big5"]
 TYPES = ["csv", "tsv", "txt", "parquet", "xlsx", "zip", "gz"]
 
 
@@ -36,7 +37,9 @@ def page() -> None:
 
 
 def _upload() -> UploadedFile | None:
-    return st.file_uploader(text("register_file"), TYPES, help=text("register_file_help"))
+    given = st.file_uploader(text("register_file"), TYPES)
+    ui.small(text("register_file_help"))
+    return given
 
 
 def _arrival() -> str:
@@ -48,23 +51,17 @@ def _arrival() -> str:
 
 
 def _words() -> RegisterDataSet:
-    left, right = st.columns(2)
-    title_zh = left.text_input(text("texts_title_zh"), max_chars=120) or ""
-    title_en = right.text_input(text("texts_title_en"), max_chars=120) or ""
-    slug = left.text_input(text("register_slug"), max_chars=64, help=text("register_slug_help")) or ""
-    controller = right.text_input(text("entry_controller"), max_chars=120) or ""
-    system = left.text_input(text("entry_system"), max_chars=120) or ""
-    encodings = ["", "utf-8", "gb18030", "utf-16", "big5"]
-    encoding = right.selectbox(
-        text("register_encoding"), encodings, format_func=lambda e: e or text("register_auto_read")
+    first, second, third = (st.columns(2) for _ in range(3))
+    title_zh = first[0].text_input(text("texts_title_zh"), max_chars=120) or ""
+    title_en = first[1].text_input(text("texts_title_en"), max_chars=120) or ""
+    slug = second[0].text_input(text("register_slug"), max_chars=64, help=text("register_slug_help")) or ""
+    controller = second[1].text_input(text("entry_controller"), max_chars=120) or ""
+    system = third[0].text_input(text("entry_system"), max_chars=120) or ""
+    encoding = third[1].selectbox(
+        text("register_encoding"), ENCODINGS, format_func=lambda name: name or text("register_auto_read")
     )
-    return RegisterDataSet(
-        slug.strip(),
-        Texts(title_zh=title_zh, title_en=title_en),
-        controller.strip(),
-        system=system,
-        encoding=encoding or "",
-    )
+    texts = Texts(title_zh=title_zh, title_en=title_en)
+    return RegisterDataSet(slug.strip(), texts, controller.strip(), system=system, encoding=encoding or "")
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The steward makes the synthetic sample here."""
