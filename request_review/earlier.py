@@ -119,7 +119,8 @@ Opened = Mapping[str, tuple[VersionView, scope.Data]]
 def _evaluated(asked: Asked, known: Sequence[VariableView], opened: Opened) -> Cohort:
     version, data = opened[asked.version_id]
     read = scope.read(asked.columns, asked.row_filter, version, known)
-    return Cohort(asked.label, asked.state, read.names, data.persons(read))
+    personal = any(data.has_persons(table) for table in read.columns)
+    return Cohort(asked.label, asked.state, read.names, data.persons(read), personal)
 
 
 def _readable(asked: Asked, known: Sequence[VariableView], opened: Opened) -> Cohort:
@@ -141,7 +142,7 @@ def alone_on(
     """Measure, table by table, whom the columns asked for single out within the cohort."""
     for table in version.columns:
         columns = sorted(name for name in _of_table(new, table) if (table, name) in telling)
-        if not columns or not new.persons:
+        if not columns or not new.persons or not data.has_persons(table):
             continue
         frame = data.frame(table, columns)
         frame = frame[frame[scope.PERSON].isin(list(new.persons))]
@@ -170,7 +171,7 @@ def exposures_on(
             for other in earlier
             if other.persons and (names := _of_table(other, table))
         ]
-        if not extracts or not wanted or not new.persons or not _of_table(new, table):
+        if not extracts or not wanted or not new.persons or not _of_table(new, table) or not data.has_persons(table):
             continue
         frame = data.frame(table, wanted)
         own = Extract(new.label, _of_table(new, table), new.persons)

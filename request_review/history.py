@@ -20,12 +20,16 @@ OUTCOMES = ("allow", "ask", "deny")
 
 @dataclass(frozen=True)
 class Cohort:
-    """A scope, its columns as (table, column), its persons: None when it cannot be evaluated any more."""
+    """A scope, its columns as (table, column), its persons: None when it cannot be evaluated any more.
+
+    `personal` is False when it touches only tables without persons, such as lists of places.
+    """
 
     label: str
     state: str
     columns: frozenset[tuple[str, str]]
     persons: BitMap | None
+    personal: bool = True
 
     @property
     def held(self) -> bool:
@@ -122,7 +126,8 @@ def judge(
     findings += [_alone(own, new, threshold) for own in alone if own.below]
     findings += [_exposure(linkage) for linkage in exposures if not linkage.safe or _more_unique(linkage)]
     findings += [*_pieces(new, earlier), *_refused(earlier), *_unreadable(earlier)]
-    findings.sort(key=lambda found: -OUTCOMES.index(found.outcome))
+    order = list(rules("history")["outcomes"])  # of equally strict findings the rules name the more telling first
+    findings.sort(key=lambda found: (-OUTCOMES.index(found.outcome), order.index(found.kind)))
     outcome = findings[0].outcome if findings else "allow"
     sentences = _sentences(new, earlier, findings, threshold)
     return History(
@@ -152,7 +157,7 @@ def _said(kind: str, held: bool, labels: Sequence[str], code: str, **facts: Any)
 
 def _small(new: Cohort, threshold: int) -> Iterator[Finding]:
     size = len(_people(new))
-    if size < threshold:
+    if size < threshold and new.personal:
         yield _said("small", True, [new.label], "request_history_small", persons=size, threshold=threshold)
 
 

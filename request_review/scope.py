@@ -140,12 +140,23 @@ class Data:
         """Return one table."""
         return self._connection.read_parquet(str(self._paths[name]))
 
+    def has_persons(self, table: str) -> bool:
+        """Tell whether a table's rows belong to persons; lists of places or drugs do not."""
+        return PERSON in self.table(table).columns
+
     def persons(self, scope: Scope) -> BitMap:
-        """Return the persons of a scope: in one of its tables, and meeting the conditions of each table."""
-        everybody = [self._met(table, scope.conditions.get(table, ())) for table in scope.columns]
-        inside = BitMap.union(*everybody)
+        """Return the persons of a scope: in one of its tables, and meeting the conditions of each table.
+
+        Tables without persons neither add nor narrow: the same reading as when the extract is built.
+        """
+        asked = [table for table in scope.columns if self.has_persons(table)]
+        everybody = [self._met(table, scope.conditions.get(table, ())) for table in asked]
+        inside = BitMap.union(*everybody) if everybody else BitMap()
         for table, conditions in scope.conditions.items():
-            inside &= self._met(table, conditions)
+            if self.has_persons(table):
+                inside &= self._met(table, conditions)
+            else:
+                _filtered(self.table(table), conditions)  # only to refuse values that do not fit
         return inside
 
     def _met(self, table: str, conditions: Sequence[Condition]) -> BitMap:

@@ -76,11 +76,15 @@ def publish(
     catalogue.confirm_variables(steward, ConfirmVariables(added.id))
     for kind, level in (("limited", 3), ("deidentified", 2), ("synthetic", 1)):
         kept = tuple(
-            stored_table(frame.drop(columns="_person") if kind == "synthetic" else frame, name)
+            stored_table(frame.drop(columns="_person", errors="ignore") if kind == "synthetic" else frame, name)
             for name, frame in tables.items()
         )
         rows = sum(map(len, tables.values()))
-        persons = 0 if kind == "synthetic" else len(set().union(*(frame["_person"] for frame in tables.values())))
+        persons = (
+            0
+            if kind == "synthetic"
+            else len(set().union(*(frame["_person"] for frame in tables.values() if "_person" in frame)))
+        )
         catalogue.add_version(steward, AddVersion(added.id, kind, level, kind, rows, persons, kept))
     return catalogue.publish(steward, PublishDataSet(added.id))
 

@@ -21,7 +21,7 @@ DRAW = np.random.default_rng(5)
 FRAME = pd.DataFrame({name: DRAW.integers(0, size, 240) for name, size in zip(COLUMNS, (4, 2, 5, 12), strict=True)})
 FRAME["_person"] = np.arange(240)
 VERSION = SimpleNamespace(columns={"t": COLUMNS})
-DATA = SimpleNamespace(frame=lambda _table, columns: FRAME[[*columns, "_person"]])
+DATA = SimpleNamespace(frame=lambda _table, columns: FRAME[[*columns, "_person"]], has_persons=lambda _table: True)
 
 
 def cohort(label: str, persons, columns=("age",), state="granted") -> Cohort:

@@ -21,12 +21,13 @@ FRAME = pd.DataFrame(
         "dead": [True, False, True, False, False],
     }
 )
+WARDS = pd.DataFrame({"ward": ["A", "B"], "beds": [10, 20]})
 VISITS = pd.DataFrame({"_person": [0, 1, 1, 2], "years": [1, 2, 3, 4], "kind": ["in", "in", "out", "out"]})
 
 
 @pytest.fixture
 def version(home, people, object_store):
-    data = make.publish(people["wang"], {"cases": FRAME, "visits": VISITS}, {"years": "quasi"})
+    data = make.publish(people["wang"], {"cases": FRAME, "visits": VISITS, "wards": WARDS}, {"years": "quasi"})
     return catalogue.latest(data.id, "deidentified")
 
 
@@ -67,6 +68,13 @@ def test_a_condition_on_another_table_narrows_the_persons(version):
     assert persons(version, ["cost"], ("kind", "=", "out")) == {1, 2}
     assert persons(version, ["kind"], ("cost", "<", 4)) == {0, 1}
     assert persons(version, ["kind", "cost"]) == {0, 1, 2, 3}
+
+
+def test_a_table_without_persons_neither_adds_nor_narrows(version):
+    assert persons(version, ["beds"]) == set()
+    assert persons(version, ["cost", "beds"], ("wards.ward", "=", "A")) == {0, 1, 2, 3}
+    with pytest.raises(Invalid):
+        persons(version, ["cost"], ("beds", "=", "ten"))
 
 
 def test_a_bare_name_means_the_column_of_every_table_and_is_refused_in_a_condition(version):
