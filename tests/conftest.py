@@ -16,7 +16,7 @@ from tests.factories.accounts import PEOPLE, make_account
 from tests.fixtures.databases import Databases
 from tests.fixtures.objectstore import MemoryStore
 
-pytest_plugins = ["tests.fixtures.promises"]
+pytest_plugins = ["tests.fixtures.promises", "tests.fixtures.clauses"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from enclave.kernel.settings import settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console()
-GROUPS = ("account", "dataset", "ledger")  # modules of this package, each with an `app`
+GROUPS = ("account", "dataset", "ledger", "policy", "standard")  # modules of this package, each with an `app`
 COMMANDS = ("demo", "doctor")  # modules of this package, each with a function of that name
 
 for _name in GROUPS:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from enclave.policy.catalogue import Catalogue, read_catalogue
-from enclave.policy.clauses import Clause, read_clauses
+from enclave.policy.clauses import Clause, read_clauses, read_waivers
 from enclave.policy.conditions import compiled
 from enclave.policy.faults import Faults
+from enclave.policy.glossary import read_glossary
 from enclave.policy.reading import Located, read_yaml
 from enclave.policy.ruling import Reader, Rule
 from enclave.policy.vocabulary import Entry, Vocabularies, check_clauses, check_translations, read_vocabularies
@@ -92,6 +93,8 @@ def read_book(folder: Path = FOLDER) -> Book:
     tracks = read_tracks(folder, vocabularies, clauses, faults)
     catalogue = read_catalogue(folder, vocabularies, faults)
     _check_together(rules, tracks, vocabularies, faults)
+    read_waivers(folder, clauses, faults)
+    read_glossary(folder / "glossary.yaml", faults)
     faults.settle()
     return made(Book(clauses, vocabularies, rules, tracks, catalogue, _version(folder)))
 
