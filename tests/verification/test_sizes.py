@@ -53,11 +53,3 @@ def test_every_module_says_its_purpose_in_one_sentence() -> None:
         if module.text.strip() and not re.match(r"[^\s].{10,}", (ast.get_docstring(module.tree) or "").split("\n")[0])
     ]
     assert missing == []
-
-
-def test_every_package_has_its_file() -> None:
-    folders = {module.path.rsplit("/", 1)[0] for module in product() if "/" in module.path}
-    present = {module.path for module in product()}
-    plain = {"deploy", "scripts"}
-    missing = [f for f in sorted(folders) if f.split("/")[0] not in plain and f"{f}/__init__.py" not in present]
-    assert missing == []
