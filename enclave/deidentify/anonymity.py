@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from enclave.deidentify.lattice import Axis, Lattice
 from enclave.disclosure import uniqueness
 
 Mask = NDArray[np.bool_]
@@ -30,47 +31,6 @@ class Anonymous:
     cells: int
 
 
-class _Search:
-    def __init__(
-        self, ladders: Mapping[str, list[pa.Array]], persons: NDArray[np.int64], k: int, worth: Mapping[str, float]
-    ) -> None:
-        self.persons, self.k, self.worth = persons, k, worth
-        self.codes: dict[str, list[Codes]] = {
-            name: [uniqueness.column_codes(level) for level in levels] for name, levels in ladders.items()
-        }
-        self.levels = dict.fromkeys(ladders, 0)
-
-    def small(self, levels: Mapping[str, int]) -> Mask:
-        """Return the rows whose class has fewer than k persons."""
-        keys, radix = np.zeros(len(self.persons), np.int64), 1
-        for name, level in levels.items():
-            keys, radix = uniqueness.combine(keys, radix, *self.codes[name][level])
-        return self.below(keys)
-
-    def below(self, keys: NDArray[np.int64]) -> Mask:
-        classes, counts = uniqueness.class_counts(keys, self.persons)
-        return np.asarray(counts[classes] < self.k)
-
-    def coarsen(self, tolerated: float) -> None:
-        """Raise the column with the most values for its worth until few rows stand out (Sweeney 2002, Datafly)."""
-        while self.small(self.levels).mean() > tolerated:
-            open_ = [name for name, level in self.levels.items() if level + 1 < len(self.codes[name])]
-            if not open_:
-                return
-            widest = max(open_, key=lambda name: self.codes[name][self.levels[name]][1] / self.worth.get(name, 1.0))
-            self.levels[widest] += 1
-        self._refine(tolerated)
-
-    def _refine(self, tolerated: float) -> None:
-        """Lower again every column that did not need its last steps, the worthiest first."""
-        for name in sorted(self.levels, key=lambda name: -self.worth.get(name, 1.0)):
-            while self.levels[name]:
-                finer = self.levels | {name: self.levels[name] - 1}
-                if self.small(finer).mean() > tolerated:
-                    break
-                self.levels = finer
-
-
 def reach(
     ladders: Mapping[str, list[pa.Array]],
     persons: NDArray[np.int64],
@@ -80,38 +40,55 @@ def reach(
 ) -> Anonymous:
     """Return the columns so that every class has at least `k` distinct persons.
 
-    `worth` weighs columns: one of worth 10 is coarsened when it has ten times the values of one of worth 1.
-
-    First whole columns are coarsened until at most the share `tolerated` of the rows stands out; then
-    values of those rows are suppressed, the most telling column first; rows that still stand out go.
+    First whole columns are coarsened, at the least loss that leaves at most the share `tolerated` of the rows in
+    small classes; then values of those rows are suppressed; rows that still stand out go. `worth` weighs
+    the loss of a column, 1 when it is not named. A missing value is a class of its own.
     """
     if not ladders or not len(persons):
         return Anonymous({name: levels[0] for name, levels in ladders.items()}, np.ones(len(persons), bool), {}, 0)
-    search = _Search(ladders, persons, k, worth or {})
-    search.coarsen(tolerated)
-    return _suppress(search, {name: levels[search.levels[name]] for name, levels in ladders.items()})
-
-
-def _suppress(search: _Search, columns: dict[str, pa.Array]) -> Anonymous:
-    codes = {name: search.codes[name][level] for name, level in search.levels.items()}
-    small = search.small(search.levels)
+    codes = {name: [uniqueness.column_codes(level) for level in levels] for name, levels in ladders.items()}
+    axes = [Axis(levels, (worth or {}).get(name, 1.0)) for name, levels in codes.items()]
+    node = Lattice(axes, persons, k).search(tolerated)
+    levels = dict(zip(ladders, node, strict=True))
+    columns = {name: ladders[name][level] for name, level in levels.items()}
+    hidden, kept = _suppress({name: codes[name][level] for name, level in levels.items()}, persons, k)
     cells = 0
-    for name in sorted(codes, key=lambda name: -codes[name][1]):
-        if not small.any():
-            break
-        values, size = codes[name]
-        cells += int((values[small] != 0).sum())
-        codes[name] = np.where(small, 0, values), size
-        columns[name] = pc.if_else(pa.array(small), pa.scalar(None, columns[name].type), columns[name])
-        small = search.below(_keys(codes, len(search.persons)))
-    return Anonymous(columns, ~small, dict(search.levels), cells)
+    for name, mask in hidden.items():
+        cells += int((mask & kept).sum()) - int(columns[name].filter(pa.array(mask & kept)).null_count)
+        columns[name] = pc.if_else(pa.array(mask), pa.scalar(None, columns[name].type), columns[name])
+    return Anonymous(columns, kept, levels, cells)
 
 
-def _keys(codes: Mapping[str, Codes], rows: int) -> NDArray[np.int64]:
-    keys, radix = np.zeros(rows, np.int64), 1
+def _suppress(codes: dict[str, Codes], persons: NDArray[np.int64], k: int) -> tuple[dict[str, Mask], Mask]:
+    """Return which values to hide in each column, and which rows may stay.
+
+    Rows of small classes lose one column after another, each time the one that brings most of them into
+    classes large enough; those it brings there lose no more.
+    """
+    hidden: dict[str, Mask] = {}
+    small = _below(codes, persons, k)
+    open_ = dict(codes)
+    while small.any() and open_:
+        trials = {name: _below({**codes, name: _without(codes[name], small)}, persons, k) for name in open_}
+        best = min(trials, key=lambda name: (int((trials[name] & small).sum()), -codes[name][1]))
+        hidden[best] = small
+        codes = {**codes, best: _without(codes[best], small)}
+        small = _below(codes, persons, k)
+        del open_[best]
+    return hidden, ~small
+
+
+def _without(codes: Codes, rows: Mask) -> Codes:
+    return np.where(rows, 0, codes[0]), codes[1]
+
+
+def _below(codes: Mapping[str, Codes], persons: NDArray[np.int64], k: int) -> Mask:
+    """Return the rows whose class has fewer than k persons."""
+    keys, radix = np.zeros(len(persons), np.int64), 1
     for values, size in codes.values():
         keys, radix = uniqueness.combine(keys, radix, values, size)
-    return keys
+    classes, counts = uniqueness.class_counts(keys, persons)
+    return np.asarray(counts[classes] < k)
 
 
 def measure(columns: Mapping[str, Any], persons: NDArray[np.int64]) -> dict[str, Any]:

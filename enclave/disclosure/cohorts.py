@@ -47,8 +47,8 @@ class Overlap:
 class Difference:
     """A group of 1 to threshold - 1 persons that subtraction of cohorts leaves over.
 
-    `kind` is `added` (new minus earlier), `removed` (earlier minus new), `common` (the overlap itself) or
-    `tiled` (new minus several earlier ones that lie inside it).
+    `kind` is `added` (new minus earlier), `removed` (earlier minus new), `common` (the overlap itself), `tiled`
+    (new minus several earlier ones that lie inside it) or `uncovered` (new minus those named, inside or not).
     """
 
     kind: str

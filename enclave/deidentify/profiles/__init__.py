@@ -56,9 +56,10 @@ class FormRules(Strict):
 
 
 class Step(Strict):
-    """One step of a ladder; exactly one measure is set."""
+    """One step of a ladder; exactly one measure is set. `top` opens the last band of a width."""
 
     width: int = 0
+    top: int = 0
     bins: int = 0
     cut: int = 0
     frequent: float = 0.0
