@@ -14,7 +14,7 @@ first = enclave.count(table.name, epsilon=0.1)
 once = enclave.budget()
 again = enclave.count(table.name, epsilon=0.1)
 twice = enclave.budget()
-mean = enclave.mean(table.name, "time_in_hospital", bounds=(1, 14), epsilon=0.2)
+mean = enclave.mean(table.name, "num_medications", bounds=(0, 80), epsilon=0.2)
 bars = enclave.histogram(table.name, "readmitted", categories=["NO", "<30", ">30"], epsilon=0.2)
 
 result = Path("result.csv")

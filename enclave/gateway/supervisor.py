@@ -184,6 +184,8 @@ class Platform:
 
     def stop(self) -> None:
         """End everything this platform started, sandboxes and orphans included."""
+        if self.hub and self.hub.poll() is None:  # the hub first: it would start its parts again
+            end([psutil.Process(self.hub.pid)], patience=10)
         end(psutil.Process().children(recursive=True))
         (self.config.folder("run") / "supervisor.json").unlink(missing_ok=True)
 

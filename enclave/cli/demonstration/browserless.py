@@ -27,7 +27,7 @@ class Visitor:
     def __enter__(self) -> Visitor:
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _value: BaseException | None, _at: TracebackType | None) -> None:
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.http.close()
 
     def sign_in(self, username: str, password: str) -> None:
@@ -48,6 +48,7 @@ class Visitor:
         started = time.monotonic()
         self.http.get(f"/hub/spawn/{self.username}/{project}")
         while True:
+            self.enclave("GET", project, "lab")  # the page signs in at the server, its API only answers
             answer = self.enclave("GET", project, "api/status")
             if answer.status_code == 200 and "started" in answer.text:
                 return time.monotonic() - started
