@@ -74,15 +74,9 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, databases: Databases)
         forget_process_state()
 
 
-def gateways() -> dict[str, int]:
-    pairs = ((project, name, i) for project, names in PROJECTS.items() for i, name in enumerate(names))
-    order = list(PROJECTS)
-    return {f"{name}--{project}": 200001 + 10 * order.index(project) + i for project, name, i in pairs}
-
-
 @pytest.fixture(scope="module")
 def hub(surroundings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with running_hub(gateways(), tmp_path_factory.mktemp("hub")) as running:
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
 
 
@@ -360,7 +354,7 @@ def test_a_killed_hub_leaves_nothing_behind_and_starts_again(
     hub.process.wait()
     _, left = psutil.wait_procs(children, 5)
     assert alive(left) == []
-    with running_hub(gateways(), tmp_path) as again:
+    with running_hub(tmp_path) as again:
         assert not service.is_running("p-crash", "tang")
         assert facts("enclave.ended", "p-crash")[0]["reason"] == "platform-restart"
         back = Person(again, "tang")

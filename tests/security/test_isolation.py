@@ -249,7 +249,7 @@ def test_what_lies_in_the_workspace_cannot_run_before_the_probes(place: Ground) 
     with started(place) as running:
         assert failed(running) == []
         inside = psutil.Process(running.process.pid).children(recursive=True)[-1]
-        assert not Path(f"/proc/{inside.pid}/root/tmp/mark").exists()
+        assert not Path(f"/proc/{inside.pid}/root", "tmp", "mark").exists()
 
 
 def processes_of(running: launch.Running) -> list[psutil.Process]:

@@ -92,11 +92,11 @@ def test_an_installed_products_source_is_covered(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_interpreter_elsewhere_is_reachable_by_the_member(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "base_prefix", "/root/.python/3.11")
+    monkeypatch.setattr(sys, "base_prefix", "/opt/own/python/3.11")
     found = argv(spec())
-    parents = [found[i - 3 : i + 1] for i, part in enumerate(found) if part in ("/root", "/root/.python")]
+    parents = [found[i - 3 : i + 1] for i, part in enumerate(found) if part in ("/opt/own", "/opt/own/python")]
     assert [part[1] for part in parents] == ["0755", "0755"]
-    assert found[found.index("/root/.python/3.11") - 1] == "--ro-bind"
+    assert found[found.index("/opt/own/python/3.11") - 1] == "--ro-bind"
 
 
 @pytest.mark.promise("P10")

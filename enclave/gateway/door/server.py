@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -125,10 +126,8 @@ class Door:
             protocols=[inner.protocol] if inner.protocol else (), max_msg_size=MESSAGE_BYTES, compress=False, timeout=1
         )
         await outer.prepare(request)
-        tasks = [
-            asyncio.ensure_future(task)
-            for task in (_pump(outer, inner, route, False), _pump(inner, outer, route, True), route.gone.wait())
-        ]
+        carried = _pump(outer, inner, route, False), _pump(inner, outer, route, True), route.gone.wait()
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(each) for each in carried]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
@@ -167,7 +166,7 @@ async def _copy(answer: aiohttp.ClientResponse, response: web.StreamResponse, ro
 
 async def _first(work: asyncio.Future[None], route: Route) -> bool:
     """Wait for `work` or for the route to go; tell whether the work was done."""
-    gone = asyncio.ensure_future(route.gone.wait())
+    gone: asyncio.Future[Any] = asyncio.ensure_future(route.gone.wait())
     try:
         await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
         return work.done() and not route.gone.is_set() and work.exception() is None

@@ -38,7 +38,7 @@ class EnclaveContents(AsyncLargeFileManager):
         path: Any,
         content: Any = True,
         type: Any = None,  # noqa: A002 - Jupyter's own names
-        format: Any = None,  # noqa: A002
+        format: Any = None,  # noqa: A002 - the same
         require_hash: Any = False,
     ) -> Any:
         """Return a model as the base class does, or refuse with 403 (binary, large) or 400 (not UTF-8)."""
