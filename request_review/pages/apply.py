@@ -12,7 +12,7 @@ from enclave.kernel.identity import Actor
 from enclave.ui import components as ui
 from enclave.ui import links, session
 from request_review import service
-from request_review.forms import Problem, fields, sections
+from request_review.forms import Field, Problem, fields, sections
 from request_review.pages import draft as drafts
 from request_review.pages import papers, submission, widgets
 from request_review.pages.draft import STEPS, Draft
@@ -52,18 +52,24 @@ def _rail(draft: Draft) -> None:
 
 
 def _step(actor: Actor, draft: Draft, problems: tuple[Problem, ...]) -> None:
-    language = session.language()
+    place = Place(draft.request_id or "new", draft.base, _entry(actor, draft), draft.working.get("version_kind", ""))
     for number, section in enumerate(drafts.sections_of(draft.step)):
         if number:
             st.divider()
-        ui.section(sections()[section][language])
-        for field in fields().values():
-            if field.section == section and field.asked(draft.working):
-                place = Place(
-                    draft.request_id or "new", draft.base, _entry(actor, draft), draft.working.get("version_kind", "")
-                )
-                against = tuple(each.message(language) for each in problems if each.field == field.code)
-                draft.working[field.code] = widgets.draw(field, place, against)
+        ui.section(sections()[section][session.language()])
+        asked = [field for field in fields().values() if field.section == section and field.asked(draft.working)]
+        for row in widgets.rows(asked):
+            for column, field in zip(st.columns(2) if len(row) == 2 else [st.container()], row, strict=True):
+                with column:
+                    _field(draft, place, field, problems)
+
+
+def _field(draft: Draft, place: Place, field: Field, problems: tuple[Problem, ...]) -> None:
+    answer = draft.working[field.code] = widgets.draw(field, place)
+    if (answer or None) == (draft.saved.get(field.code) or None):  # what was changed is judged when it is saved
+        for problem in problems:
+            if problem.field == field.code:
+                ui.field_error(problem.message(session.language()))
 
 
 def _entry(actor: Actor, draft: Draft) -> DataSetDetail | None:

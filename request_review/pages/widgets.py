@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -17,13 +17,25 @@ from request_review.forms import Field
 from request_review.pages.place import Place, common, label
 from request_review.pages.scope_widgets import columns, row_filter
 
+SHORT = ("text", "phone", "date", "choice", "number")
+"""Types of fields that stand two in a row on a wide screen."""
 
-def draw(field: Field, place: Place, problems: tuple[str, ...] = ()) -> Any:
-    """Show one field with its help and what stands against it; return its answer."""
-    value = _DRAWERS[field.type](field, place.answers.get(field.code), place)
-    for problem in problems:
-        ui.field_error(problem)
-    return value
+
+def draw(field: Field, place: Place) -> Any:
+    """Show one field with its help; return its answer."""
+    return _DRAWERS[field.type](field, place.answers.get(field.code), place)
+
+
+def rows(asked: Iterable[Field]) -> list[list[Field]]:
+    """Put two short fields in a row where they follow each other."""
+    made: list[list[Field]] = []
+    for field in asked:
+        fits = made and len(made[-1]) == 1 and made[-1][0].type in SHORT and field.type in SHORT
+        if fits:
+            made[-1].append(field)
+        else:
+            made.append([field])
+    return made
 
 
 def _text(field: Field, value: Any, place: Place) -> str:
