@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -89,7 +89,7 @@ class Decision:
     degrees: DegreesWeighed
     flow: str | None
     rule_version: str
-    book: Book
+    book: Book = field(repr=False)
 
     @property
     def allowed(self) -> bool:

@@ -33,6 +33,7 @@ REFERS = {
     ("scenario_roles", "party"): "parties",
     ("scenario_roles", "role"): "roles",
     ("interconnection", "data"): "interconnection_data",
+    ("interconnection", "consults"): "interconnection_data",
     ("interconnection", "uses"): "uses",
     ("handling", "flow"): "flows",
     ("handling", "side"): "sides",

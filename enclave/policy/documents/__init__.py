@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from enclave.policy.documents.pages import pages
+from enclave.policy.documents.reference import pages
 
 __all__ = ["pages"]

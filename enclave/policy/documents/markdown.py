@@ -23,10 +23,17 @@ def cell(value: object, language: str) -> str:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], language: str) -> str:
     """Return a table; `heads` are keys of words, or words themselves where there is no key."""
-    named = [word(head, language) for head in heads]
-    named = [head if name == f"policydoc_{head}" else name for head, name in zip(heads, named, strict=True)]
+    named = [_head(head, language) for head in heads]
     lines = [named, ["---"] * len(named), *[[cell(value, language) for value in row] for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _head(head: str, language: str) -> str:
+    """Return a column's name: its own word, the word of that key, or the head itself where it is a name already."""
+    for key in (f"policydoc_col_{head}", f"policydoc_{head}"):
+        if (found := text(key, language)) != key:
+            return found
+    return head
 
 
 def page(title: str, language: str, *parts: str) -> str:
