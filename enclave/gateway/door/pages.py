@@ -13,7 +13,7 @@ PAGE = """<!DOCTYPE html><html lang="zh"><head><meta charset="utf-8">
 <style>body{{margin:0;min-height:100vh;display:grid;place-items:center;background:#f4f6f8;color:#1d2733;
 font:16px/1.6 "Noto Sans CJK SC","Noto Sans SC","PingFang SC","Microsoft YaHei",sans-serif}}
 main{{max-width:34rem;margin:1.5rem;padding:2rem 2.25rem;background:#fff;border:1px solid #dde3ea;border-radius:12px}}
-h1{{font-size:1.25rem;margin:0 0 .5rem}}p{{margin:.25rem 0}}.en{{color:#55606e}}a{{color:#0b5cad}}
+h1{{font-size:1.25rem;margin:0 0 .5rem}}p{{margin:.25rem 0}}.en{{color:#55606e}}a{{color:#0e6470}}
 small{{color:#55606e}}</style></head><body><main><h1>{zh_title}</h1><p>{zh}</p>
 <p class="en" lang="en"><strong>{en_title}</strong><br>{en}</p>
 <p><a href="/services/workbench/">返回工作台 / Back to the workbench</a></p>
