@@ -37,21 +37,27 @@ def reach(
     k: int,
     tolerated: float,
     worth: Mapping[str, float] | None = None,
+    fixed: Mapping[str, pa.Array] | None = None,
 ) -> Anonymous:
     """Return the columns so that every class has at least `k` distinct persons.
 
     First whole columns are coarsened, at the least loss that leaves at most the share `tolerated` of the rows in
     small classes; then values of those rows are suppressed; rows that still stand out go. `worth` weighs
-    the loss of a column, 1 when it is not named. A missing value is a class of its own.
+    the loss of a column, 1 when it is not named. Columns in `fixed` are known from the table that describes the
+    same persons: they tell classes apart, and a row whose own values are all hidden adds nothing to them and
+    stays. A missing value is a class of its own.
     """
     if not ladders or not len(persons):
         return Anonymous({name: levels[0] for name, levels in ladders.items()}, np.ones(len(persons), bool), {}, 0)
     codes = {name: [uniqueness.column_codes(level) for level in levels] for name, levels in ladders.items()}
+    known = {(name,): uniqueness.column_codes(column) for name, column in (fixed or {}).items()}
+    alone = _below(known, persons, k) if known else np.zeros(len(persons), bool)
     axes = [Axis(levels, (worth or {}).get(name, 1.0)) for name, levels in codes.items()]
-    node = Lattice(axes, persons, k).search(tolerated)
-    levels = dict(zip(ladders, node, strict=True))
+    axes += [Axis([column], 0.0) for column in known.values()]
+    node = _search(axes, persons, k, tolerated, ~alone)
+    levels = dict(zip(ladders, node, strict=False))
     columns = {name: ladders[name][level] for name, level in levels.items()}
-    hidden, kept = _suppress({name: codes[name][level] for name, level in levels.items()}, persons, k)
+    hidden, kept = _suppress({name: codes[name][level] for name, level in levels.items()}, known, alone, persons, k)
     cells = 0
     for name, mask in hidden.items():
         cells += int((mask & kept).sum()) - int(columns[name].filter(pa.array(mask & kept)).null_count)
@@ -59,30 +65,38 @@ def reach(
     return Anonymous(columns, kept, levels, cells)
 
 
-def _suppress(codes: dict[str, Codes], persons: NDArray[np.int64], k: int) -> tuple[dict[str, Mask], Mask]:
+def _search(axes: list[Axis], persons: NDArray[np.int64], k: int, tolerated: float, rows: Mask) -> tuple[int, ...]:
+    chosen = [Axis([(values[rows], size) for values, size in axis.levels], axis.worth) for axis in axes]
+    lattice = Lattice(chosen, persons[rows], k)
+    return lattice.search(tolerated) if rows.any() else lattice.top
+
+
+def _suppress(
+    open_: dict[str, Codes], known: Mapping[Any, Codes], alone: Mask, persons: NDArray[np.int64], k: int
+) -> tuple[dict[str, Mask], Mask]:
     """Return which values to hide in each column, and which rows may stay.
 
     Rows of small classes lose one column after another, each time the one that brings most of them into
-    classes large enough; those it brings there lose no more.
+    classes large enough; those it brings there lose no more. Rows `alone` by what is known lose all.
     """
-    hidden: dict[str, Mask] = {}
-    small = _below(codes, persons, k)
-    open_ = dict(codes)
-    while small.any() and open_:
-        trials = {name: _below({**codes, name: _without(codes[name], small)}, persons, k) for name in open_}
-        best = min(trials, key=lambda name: (int((trials[name] & small).sum()), -codes[name][1]))
-        hidden[best] = small
-        codes = {**codes, best: _without(codes[best], small)}
-        small = _below(codes, persons, k)
-        del open_[best]
-    return hidden, ~small
+    hidden: dict[str, Mask] = dict.fromkeys(open_, alone) if alone.any() else {}
+    codes: dict[Any, Codes] = {**{name: _without(values, alone) for name, values in open_.items()}, **known}
+    small = _below(codes, persons, k) & ~alone
+    left = list(open_)
+    while small.any() and left:
+        trials = {name: _below({**codes, name: _without(codes[name], small)}, persons, k) & ~alone for name in left}
+        best = min(left, key=lambda name: (int((trials[name] & small).sum()), -codes[name][1]))
+        hidden[best], codes[best] = alone | small, _without(codes[best], small)
+        small = trials[best]
+        left.remove(best)
+    return hidden, np.ones(len(persons), bool) if known else ~small
 
 
 def _without(codes: Codes, rows: Mask) -> Codes:
     return np.where(rows, 0, codes[0]), codes[1]
 
 
-def _below(codes: Mapping[str, Codes], persons: NDArray[np.int64], k: int) -> Mask:
+def _below(codes: Mapping[Any, Codes], persons: NDArray[np.int64], k: int) -> Mask:
     """Return the rows whose class has fewer than k persons."""
     keys, radix = np.zeros(len(persons), np.int64), 1
     for values, size in codes.values():

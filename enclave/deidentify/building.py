@@ -75,7 +75,9 @@ def build_extract(
         tables = {table: pq.read_table(paths[table]) for table in {*chosen, *conditions}}
     kept = {table: _rows(data, conditions.get(table, [])) for table, data in tables.items()}
     inside = _persons(tables, kept, conditions)
-    mounted, trusted, risk = [], [], {}
+    mounted: list[ExtractTable] = []
+    trusted: list[ExtractTable] = []
+    risk: dict[str, dict[str, Any]] = {}
     for name, wanted in chosen.items():
         rows = kept[name] & _member(tables[name], inside)
         data, report = _anonymous(source, name, tables[name].filter(pa.array(rows)).select(wanted))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable
-from datetime import date, datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +19,27 @@ from enclave.deidentify.profiles import Treatment
 
 SHIFT_DAYS = 182  # a person's dates move by up to half a year either way, and never by nothing
 PSEUDONYM_HEX = 16
-Column = pa.Array | pa.ChunkedArray
+EARLIEST = date(1880, 1, 1)
+# The words of 9.1 and 10.4.2 e)(1) for what each method does.
+TECHNIQUES = {
+    "keep": "none",
+    "drop": "deletion",
+    "pseudonym": "encryption",
+    "shift": "numeric_transformation",
+    "year": "generalisation",
+    "top": "generalisation",
+    "cut": "masking",
+}
+Column: TypeAlias = Any  # pyarrow has no types
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the columns of one version have in common: its key, the number of persons, its last day of events."""
+
+    key: bytes
+    persons: int
+    last: date
 
 
 def by_distinct(column: Column, change: Callable[[Any], Any], kind: pa.DataType | None = None) -> pa.Array:
@@ -31,8 +53,12 @@ def by_distinct(column: Column, change: Callable[[Any], Any], kind: pa.DataType 
 
 
 def pseudonym(key: bytes, domain: str, value: Any) -> str:
-    """Return the keyed pseudonym of a value: equal in a domain, unlinkable across keys (HMAC-SHA-256)."""
+    """Return the keyed pseudonym of a value: equal in a domain, unlinkable across keys (HMAC-SHA-256).
+
+    Spellings of one number are one value: 7 and 7.0, full-width digits, a final x or X.
+    """
     written = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    written = unicodedata.normalize("NFKC", written).strip().upper()
     return hmac.new(key, f"{domain}\0{written}".encode(), hashlib.sha256).hexdigest()[:PSEUDONYM_HEX]
 
 
@@ -48,22 +74,33 @@ def shifts(key: bytes, persons: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.where(days >= 0, days + 1, days)
 
 
-def shift(column: Column, persons: Column, key: bytes, count: int) -> pa.Array | None:
-    """Return dates or moments moved by each person's days; None when the column holds no dates at all."""
+def shift(column: Column, persons: Column, setting: Setting, unit: str, oldest: int = 0) -> pa.Array | None:
+    """Return dates or moments moved by each person's days; None when the column holds no dates at all.
+
+    `unit` day leaves out the time of day; `oldest` moves births up until nobody is older at the last day. Days that
+    cannot be a person's (before 1880, a year or more after the last day) stand for "open" or "unknown" in every
+    row: moved, they would tell each person's shift, so they stay.
+    """
     flat = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if not (types.is_date(flat.type) or types.is_timestamp(flat.type)):
         return None
-    days = shifts(key, count)[np.asarray(persons)]
-    moved = flat.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False) + days.astype("timedelta64[D]")
-    return pa.array(moved, pa.timestamp("us"), from_pandas=True).cast(flat.type, safe=False)
+    moments = flat.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+    if oldest:
+        moments = np.maximum(moments, np.datetime64(_years_before(setting.last, oldest), "us"))  # NaT stays
+    days = shifts(setting.key, setting.persons)[np.asarray(persons)].astype("timedelta64[D]")
+    own = (moments >= np.datetime64(EARLIEST)) & (moments < np.datetime64(setting.last + timedelta(days=366)))
+    moved = pa.array(np.where(own, moments + days, moments), pa.timestamp("us"), from_pandas=True)
+    return moved.cast(pa.date32(), safe=False) if unit == "day" else moved.cast(flat.type, safe=False)
 
 
-def year(value: Any) -> int | None:
-    """Return the year of a date, a moment or an ISO text."""
-    if isinstance(value, date | datetime):
-        return value.year
-    written = str(value)[:4]
-    return int(written) if written.isdigit() else None
+def _years_before(day: date, years: int) -> date:
+    return day.replace(year=day.year - years, day=min(day.day, 28))
+
+
+def year(value: Any, earliest: int = 0) -> int | None:
+    """Return the year of a date, a moment, a number or an ISO text, and nothing before `earliest`."""
+    written = str(value.year if isinstance(value, date | datetime) else value)[:4]
+    return max(int(written), earliest) if written.isdigit() else None
 
 
 def top(at: int, column: Column) -> pa.Array:
@@ -79,18 +116,19 @@ def cut(keep: int, value: Any) -> str:
     return written[:keep] + "*" * max(len(written) - keep, 0)
 
 
-def treat(treatment: Treatment, column: Column, persons: Column, key: bytes, count: int) -> pa.Array | None:
+def treat(treatment: Treatment, column: Column, persons: Column, setting: Setting) -> pa.Array | None:
     """Return the treated column, or None when it leaves the data."""
     rule = treatment.rule
     match rule.method:
         case "keep":
             return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         case "pseudonym":
-            return by_distinct(column, lambda value: pseudonym(key, domain_of(treatment), value), pa.string())
+            return by_distinct(column, lambda value: pseudonym(setting.key, domain_of(treatment), value), pa.string())
         case "shift":
-            return shift(column, persons, key, count)
+            return shift(column, persons, setting, rule.unit, rule.oldest)
         case "year":
-            return by_distinct(column, year, pa.int32())
+            earliest = setting.last.year - rule.oldest if rule.oldest else 0
+            return by_distinct(column, lambda value: year(value, earliest), pa.int32())
         case "top":
             return top(rule.at, column)
         case "cut":

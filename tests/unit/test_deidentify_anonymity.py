@@ -140,6 +140,23 @@ def test_the_search_finds_the_best_levels_of_a_small_lattice(
         assert found == lattice.top
 
 
+@settings(max_examples=150, deadline=None)
+@given(table, st.integers(2, 6), st.sampled_from([0.0, 0.3]))
+def test_what_another_table_tells_counts(
+    rows: list[tuple[int | None, str | None, str, int]], k: int, tolerated: float
+) -> None:
+    """A row that still tells something of its own shares it, and what is known, with k persons."""
+    persons = [row[3] for row in rows]
+    ladders = ladders_of(rows)
+    known = pa.array([person % 3 for person in persons])  # one value for all rows of a person
+    del ladders["sex"]
+    found = reach(ladders, np.array(persons), k, tolerated, fixed={"known": known})
+    assert found.kept.all()
+    classes = persons_per_class({**found.columns, "known": known}, persons, found.kept.tolist())
+    telling = {key: members for key, members in classes.items() if any(value is not None for value in key[:-1])}
+    assert all(len(members) >= k for members in telling.values())
+
+
 def test_nobody_and_nothing() -> None:
     empty = reach({"x": [pa.array([], pa.string())]}, np.zeros(0, dtype=np.int64), 5, 0.0)
     assert len(empty.kept) == 0

@@ -28,23 +28,33 @@ class Strict(BaseModel):
 
 
 class Rule(Strict):
-    """What becomes of the columns it names: by being the person key, by kind, or by role."""
+    """What becomes of the columns it names: by being the person key, by kind, role or level.
+
+    With `beside` only where the same table has a column of one of those kinds too. `unit` is what a shifted time
+    is cut to; `oldest` is the greatest age in years that a date or year of birth may tell.
+    """
 
     method: Method
     clause: str
     person_key: bool = False
     kinds: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
     domain: str = ""
     at: int = 0
     keep: int = 0
+    oldest: int = 0
+    unit: Literal["second", "day"] = "second"
     then: Literal["", "ladder"] = ""
 
-    def names(self, variable: VariableView) -> bool:
-        """Tell whether the rule is about this column."""
+    def names(self, variable: VariableView, others: frozenset[str]) -> bool:
+        """Tell whether the rule is about this column; `others` are the kinds of its table's other columns."""
+        if self.beside and others.isdisjoint(self.beside):
+            return False
         if self.person_key:
             return variable.person_key
-        return variable.kind in self.kinds or variable.role in self.roles
+        return variable.kind in self.kinds or variable.role in self.roles or variable.level in self.levels
 
 
 class FormRules(Strict):
@@ -117,4 +127,8 @@ UNNAMED = Rule(method="drop", clause="3.1")
 def plan(profile: Profile, form: Form, variables: Sequence[VariableView]) -> list[Treatment]:
     """Return what becomes of each column, by the first rule that names it."""
     rules = profile.form(form).rules
-    return [Treatment(v, next((rule for rule in rules if rule.names(v)), UNNAMED)) for v in variables]
+    return [Treatment(v, next((r for r in rules if r.names(v, _others(v, variables))), UNNAMED)) for v in variables]
+
+
+def _others(variable: VariableView, variables: Sequence[VariableView]) -> frozenset[str]:
+    return frozenset(v.kind for v in variables if v.table == variable.table and v.name != variable.name)
