@@ -50,9 +50,11 @@ def remember_language() -> None:
 def username() -> str:
     """Return the signed-in name the gate vouches for; empty for a visitor."""
     try:
-        return str(json.loads(str(st.user.get("ident") or "{}")).get("name", ""))
+        told = json.loads(str(st.user.get("ident") or "{}"))
     except ValueError:
         return ""
+    name = told.get("name") if isinstance(told, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def actor() -> Actor:

@@ -6,11 +6,11 @@ import streamlit as st
 
 from catalog_browser import service as catalogue
 from enclave.grants import service as grants
-from enclave.grants.views import GrantView, ProjectView, RemoveMember, RevokeGrant
+from enclave.grants.views import GrantView, ProjectView
 from enclave.kernel.errors import NotFound
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Actor, Role
-from enclave.outputs.pages import enclave_panel, results
+from enclave.outputs.pages import enclave_panel, membership, results
 from enclave.outputs.pages.projects import days_left, validity
 from enclave.ui import components as ui
 from enclave.ui import links, session
@@ -29,7 +29,7 @@ def page() -> None:
     if member:
         enclave_panel.show(actor, project)
     tabs = ["granted", "members"] + (["budget", "tables", "exports"] if member and project.valid else [])
-    tabs += ["end"] if _may_end(actor, project) else []
+    tabs += ["end"] if membership.may_end(actor, project) else []
     places = dict(zip(tabs, st.tabs([text(f"project_tab_{name}") for name in tabs]), strict=True))
     for name, place in places.items():
         with place, ui.guarded():
@@ -72,50 +72,11 @@ def _facts(grant: GrantView) -> list[tuple[str, object]]:
     ]
 
 
-def _members(actor: Actor, project: ProjectView) -> None:
-    ui.table(
-        [text(f"member_{name}") for name in ("name", "username", "institution", "state")],
-        [
-            (
-                each.display_name,
-                each.username,
-                ui.place(each.institution),
-                ui.Cell(text(f"member_is_{each.state}"), "plain"),
-            )
-            for each in project.members
-        ],
-    )
-    others = {m.username: m.display_name for m in project.members if m.state == "active" and m.username != project.lead}
-    if others and _may_end(actor, project):
-        with st.popover(text("member_remove")):
-            username = ui.choice(text("member_who"), others, key="member_who")
-            reason = st.text_input(text("ui_reason"), key="member_reason") or ""
-            if st.button(text("member_remove_now"), disabled=not reason.strip()):
-                with ui.guarded():
-                    grants.remove_member(actor, RemoveMember(project.id, username, reason))
-                    ui.flash(text("member_removed", name=others[username]))
-                    st.rerun()
-
-
-def _may_end(actor: Actor, project: ProjectView) -> bool:
-    return project.state == "active" and (actor.username == project.lead or actor.has(Role.AUTHORITY, Role.STEWARD))
-
-
-def _end(actor: Actor, project: ProjectView) -> None:
-    ui.notice(text("project_end_warning"), "warn")
-    reason = st.text_input(text("ui_reason"), key="revoke_reason") or ""
-    if st.button(text("project_end_now"), type="primary", disabled=not reason.strip(), icon=":material/block:"):
-        with ui.guarded():
-            grants.revoke(actor, RevokeGrant(project.id, reason))
-            ui.flash(text("project_ended"))
-            st.rerun()
-
-
 _SHOWN = {
     "granted": _granted,
-    "members": _members,
+    "members": membership.members,
     "budget": results.budget,
     "tables": results.tables,
     "exports": results.exports,
-    "end": _end,
+    "end": membership.end,
 }

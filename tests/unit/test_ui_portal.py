@@ -1,0 +1,118 @@
+"""The portals as served: no framework chrome, no word sent elsewhere, the catalogue unable to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from starlette.types import Message, Receive, Scope, Send
+from streamlit.testing.v1 import AppTest
+
+from enclave.gateway import portal
+from enclave.kernel import accounts
+from enclave.kernel.db import reading
+from enclave.kernel.identity import Account, Actor, system
+from enclave.ui import session
+from tests.conftest import Home
+
+WORKBENCH = Path(portal.__file__).parent / "apps" / "workbench.py"
+CATALOGUE = WORKBENCH.with_name("catalogue.py")
+
+
+def test_options_hide_the_framework_and_send_nothing_home(home: Home) -> None:
+    options = portal.options("/services/workbench/")
+    expected = {
+        "server.baseUrlPath": "services/workbench",
+        "server.trustedUserHeaders": {"X-Enclave-Ident": "ident"},
+        "server.enableAgentApi": False,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.disableDataExport": True,
+    }
+    assert expected.items() <= options.items()
+    assert options["server.maxUploadSize"] == portal.UPLOAD_LIMIT_MB
+
+
+def test_an_upload_is_never_larger_than_the_platforms_limit(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCLAVE_UPLOAD_LIMIT_BYTES", str(5 << 20))
+    portal.settings.cache_clear()
+    assert portal.options("/x/")["server.maxUploadSize"] == 5
+
+
+async def test_every_answer_forbids_loading_and_framing_elsewhere() -> None:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-own", b"1")]})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    await portal.SecurityHeaders(app)({"type": "http"}, receive, send)
+    headers = dict(sent[0]["headers"])
+    policy = headers[b"content-security-policy"].decode()
+    assert headers[b"x-own"] == b"1"
+    for rule in ("default-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "object-src 'none'"):
+        assert rule in policy
+    assert "http:" not in policy and "https:" not in policy and "*" not in policy
+
+
+def test_the_catalogues_process_cannot_write(home: Home) -> None:
+    portal.read_only()
+    with pytest.raises(OperationalError, match="readonly"):
+        accounts.open_account(system("tests"), accounts.OpenAccount("eve", "Eve", "X", ()))
+    with reading() as opened:
+        assert opened.get(Account, "eve") is None
+
+
+def opened(monkeypatch: pytest.MonkeyPatch, script: Path, username: str, language: str = "zh") -> AppTest:
+    """Run a portal's script in this process, signed in as `username`."""
+    monkeypatch.setattr(session, "username", lambda: username)
+    monkeypatch.setenv("ENCLAVE_LANGUAGE", language)
+    portal.settings.cache_clear()
+    return AppTest.from_file(str(script), default_timeout=60).run()
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(str(element.proto.body) for element in app.get("html"))
+
+
+@pytest.mark.parametrize("username", ["li", "wang", "sun", "wu", "feng", "he", "qian"])
+@pytest.mark.parametrize(("language", "greeting"), [("zh", "您好"), ("en", "Hello")])
+def test_everybody_finds_his_home_page(
+    people: dict[str, Actor], monkeypatch: pytest.MonkeyPatch, username: str, language: str, greeting: str
+) -> None:
+    app = opened(monkeypatch, WORKBENCH, username, language)
+    assert not app.exception
+    said = words(app)
+    assert greeting in said and 'role="alert"' not in said
+
+
+@pytest.mark.parametrize("username", ["", "nobody"])
+def test_the_workbench_shows_nothing_to_somebody_without_a_role(
+    people: dict[str, Actor], monkeypatch: pytest.MonkeyPatch, username: str
+) -> None:
+    app = opened(monkeypatch, WORKBENCH, username)
+    assert not app.exception
+    assert "此账号尚未开通" in words(app) and "您好" not in words(app)
+
+
+def test_the_catalogue_is_open_to_visitors_and_says_when_it_is_empty(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(monkeypatch, CATALOGUE, "")
+    assert not app.exception
+    assert "目录中还没有已发布的数据集" in words(app)
+
+
+def test_the_language_switches_in_place(people: dict[str, Actor], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(monkeypatch, WORKBENCH, "li")
+    app.button(key="ui_language_button").click().run()
+    assert "Hello" in words(app)
+    app.button(key="ui_language_button").click().run()
+    assert "您好" in words(app)
