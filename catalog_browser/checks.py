@@ -14,6 +14,7 @@ from catalog_browser.views import (
     AddVersion,
     DataSetDetail,
     VariableDecision,
+    VariableSpec,
     VariableView,
 )
 from enclave.kernel.errors import Conflict, Invalid, Refused
@@ -82,6 +83,7 @@ def check_new(command: AddDataSet) -> None:
         _check_label("role", variable.role, ROLES)
         _check_label("category", variable.category, CATEGORIES)
         _check_level(variable.level)
+    check_one_person_key(command.variables)
     highest = levels.highest(variable.level for variable in command.variables)
     if command.level < highest:
         raise Invalid("catalog_level_below_parts", level=command.level, highest=highest, clauses=("4.1-0",))
@@ -102,13 +104,15 @@ def check_decision(variable: VariableView, decision: VariableDecision) -> None:
         _check_label("category", decision.category, CATEGORIES)
     if decision.level is not None:
         _check_level(decision.level)
+    if decision.person_key not in (None, variable.person_key):
+        raise Refused("catalog_person_key_fixed", **where)  # every row was numbered by it on registration
     laxer_role = decision.role is not None and ROLES.index(decision.role) > ROLES.index(variable.role)
     laxer_level = decision.level is not None and decision.level < variable.level
     if (laxer_role or laxer_level) and not decision.note.strip():
         raise Refused("catalog_relaxing_needs_reason", clauses=("4.1-0", "4.2-T2-C2-1"), **where)
 
 
-def check_person_keys(variables: Iterable[VariableView]) -> None:
+def check_one_person_key(variables: Iterable[VariableSpec]) -> None:
     """Refuse two person keys in one table: the privacy unit must be unmistakable."""
     seen: set[str] = set()
     for variable in variables:

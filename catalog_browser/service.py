@@ -100,7 +100,6 @@ def confirm_variables(actor: Actor, command: ConfirmVariables) -> DataSetDetail:
         changed = [decision for decision in command.decisions if _decide(variables, decision)]
         for variable in variables.values():
             variable.confirmed = True
-        checks.check_person_keys(variable_view(variable) for variable in variables.values())
         _regrade(row, before, _grade(unit.session, row.id, variables.values()))
         row.state = "confirmed"
         if changed:
@@ -286,7 +285,7 @@ def _variable(dataset_id: str, spec: VariableSpec) -> Variable:
 
 
 _OWN_IN_VARIABLE = ("table", "codes", "facts")
-_DECIDED = ("role", "kind", "level", "category", "person_key", "label_zh", "label_en", "codes")
+_DECIDED = ("role", "kind", "level", "category", "label_zh", "label_en", "codes")
 
 
 def _decide(variables: dict[tuple[str, str], Variable], decision: VariableDecision) -> bool:
@@ -299,7 +298,7 @@ def _decide(variables: dict[tuple[str, str], Variable], decision: VariableDecisi
         value = getattr(decision, name)
         if value is not None and value != getattr(variable, name):
             setattr(variable, name, dict(value) if name == "codes" else value)
-            changed = changed or name in ("role", "kind", "level", "person_key")
+            changed = changed or name in ("role", "kind", "level")
     if decision.note:
         variable.reason_zh = variable.reason_en = decision.note
     return changed
@@ -323,7 +322,7 @@ def _regrade(row: DataSet, before: int, now: levels.Grade) -> None:
 
 
 def _decision_facts(decision: VariableDecision) -> dict[str, Any]:
-    decided = {name: getattr(decision, name) for name in ("role", "kind", "level", "category", "person_key")}
+    decided = {name: getattr(decision, name) for name in ("role", "kind", "level", "category")}
     return {"table": decision.table, "column": decision.name, "note": decision.note} | {
         name: value for name, value in decided.items() if value is not None
     }

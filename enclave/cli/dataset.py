@@ -38,6 +38,7 @@ def register(
     text_column: Annotated[list[str] | None, typer.Option(help="A column to read as text; may be repeated.")] = None,
     missing: Annotated[list[str] | None, typer.Option(help="A mark of missing values; may be repeated.")] = None,
     no_persons: Annotated[bool, typer.Option(help="Declare that no row is about a person.")] = False,
+    person_key: Annotated[str, typer.Option(help="The column that tells persons apart.")] = "",
     username: As = "",
 ) -> None:
     """Register a data set as a draft and show what each column was found to be."""
@@ -55,6 +56,7 @@ def register(
         text_columns=(*command.text_columns, *(text_column or ())),
         missing_marks=(*command.missing_marks, *(missing or ())),
         persons=False if no_persons else command.persons,
+        person_key=person_key or command.person_key,
     )
     _show(deidentify.register(_actor(username), command))
 

@@ -48,8 +48,12 @@ class TableFinding:
         return next((column.name for column in self.columns if column.person_key), None)
 
 
-def classify(table: ReadTable, *, alone: bool = True, personal: bool | None = None) -> TableFinding:
+def classify(
+    table: ReadTable, *, alone: bool = True, personal: bool | None = None, person_key: str = ""
+) -> TableFinding:
     """Classify one table. `alone` says that the data set has no other; `personal` overrides what is found.
+
+    `person_key` is the column a steward says tells persons apart, in every table that has it.
 
     Fails closed: a table that is not plainly a code list or a list of institutions counts as one of persons.
     """
@@ -58,12 +62,17 @@ def classify(table: ReadTable, *, alone: bool = True, personal: bool | None = No
     if personal is None:
         personal = is_personal(table.name, guesses, evidence, alone=alone)
     columns = [_finding(name, guesses[name], evidence[name], personal=personal) for name in table.schema.names]
-    return TableFinding(table.name, personal, tuple(_with_person_key(columns, evidence) if personal else columns))
+    return TableFinding(
+        table.name, personal, tuple(_with_person_key(columns, evidence, person_key) if personal else columns)
+    )
 
 
-def classify_all(tables: Sequence[ReadTable], *, personal: bool | None = None) -> list[TableFinding]:
+def classify_all(
+    tables: Sequence[ReadTable], *, personal: bool | None = None, person_key: str = ""
+) -> list[TableFinding]:
     """Classify every table of a data set."""
-    return [classify(table, alone=len(tables) == 1, personal=personal) for table in tables]
+    alone = len(tables) == 1
+    return [classify(table, alone=alone, personal=personal, person_key=person_key) for table in tables]
 
 
 def _finding(name: str, guessed: Guess, evidence: Evidence, *, personal: bool) -> ColumnFinding:
@@ -100,14 +109,18 @@ def _facts(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _with_person_key(columns: list[ColumnFinding], evidence: Mapping[str, Evidence]) -> list[ColumnFinding]:
+def _with_person_key(columns: list[ColumnFinding], evidence: Mapping[str, Evidence], said: str) -> list[ColumnFinding]:
     """Mark the one column that says which person a row is about."""
-    chosen = _person_key(columns, evidence)
+    chosen = next((column for column in columns if column.name == said), None) or _person_key(columns, evidence)
     if chosen is None:
         return columns
+    direct, grade = kinds()["person_key"], levels.column_grade("direct")
     marked = replace(
-        chosen,
+        chosen
+        if chosen.role == "direct"
+        else replace(chosen, kind=direct.code, role=direct.role, clause=direct.clause),
         person_key=True,
+        level=max(chosen.level, grade.level),
         reason_zh=f"{chosen.reason_zh}；用来区分每一个人",
         reason_en=f"{chosen.reason_en}; tells one person from another",
     )

@@ -38,7 +38,8 @@ class RegisterDataSet:
     `labels` and `codes` are by column name, or by "table.column" where a name means different things:
     `{"sex": {"zh": ..., "en": ...}}` and `{"sex": {"1": {"zh": ..., "en": ...}}}`. `category` and `level`
     are proposed from the columns where they are not given; a level below them is refused. `persons=False`
-    declares that no row is about a person; nothing else but a plain code list is taken to be so.
+    declares that no row is about a person; nothing else but a plain code list is taken to be so. `person_key`
+    is the column that tells persons apart, where the one proposed is not it.
     """
 
     slug: str
@@ -54,6 +55,7 @@ class RegisterDataSet:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     persons: bool | None = None
+    person_key: str = ""
     encoding: str = ""
     text_columns: tuple[str, ...] = ()
     missing_marks: tuple[str, ...] = ()
@@ -74,7 +76,8 @@ def register(actor: Actor, command: RegisterDataSet) -> DataSetDetail:
         folder = Path(name)
         with _source(command, folder) as path:
             tables = read_tables(path, _made(folder / "tables"), Limits.configured(), _options(command))
-            findings = classify_all(tables, personal=command.persons)
+            _check_person_key(command, tables)
+            findings = classify_all(tables, personal=command.persons, person_key=command.person_key)
             _check_without_persons(command, findings)
             stored = _store(path, tables, findings, _made(folder / "stored"))
     return _commit(actor, command, tables, findings, stored)
@@ -92,6 +95,11 @@ def _check_may_register(actor: Actor, command: RegisterDataSet) -> None:
     except NotFound:
         return
     raise Conflict("catalog_slug_taken", slug=command.slug)
+
+
+def _check_person_key(command: RegisterDataSet, tables: Sequence[ReadTable]) -> None:
+    if command.person_key and not any(command.person_key in table.schema.names for table in tables):
+        raise Invalid("ingest_no_such_column", file=tables[0].file, column=command.person_key)
 
 
 def _check_without_persons(command: RegisterDataSet, findings: Sequence[TableFinding]) -> None:

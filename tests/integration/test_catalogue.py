@@ -23,7 +23,7 @@ from catalog_browser.views import (
 )
 from enclave.deidentify.registering import RegisterDataSet, register
 from enclave.kernel import db, storage
-from enclave.kernel.errors import Conflict, EnclaveError, Invalid, NotFound, Refused
+from enclave.kernel.errors import Conflict, EnclaveError, NotFound, Refused
 from enclave.kernel.identity import ANONYMOUS, Actor
 from enclave.kernel.ledger import LedgerEvent
 from tests.conftest import Home
@@ -140,11 +140,14 @@ def test_two_editors(entry: DataSetDetail, people: dict[str, Actor]) -> None:
     assert catalogue.get(people["chen"], entry.id).years == "2020"
 
 
-def test_two_person_keys(entry: DataSetDetail, people: dict[str, Actor]) -> None:
-    twice = VariableDecision("t", "血糖", person_key=True)
-    with pytest.raises(Invalid) as caught:
-        catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (twice,)))
-    assert caught.value.code == "catalog_two_person_keys"
+def test_the_person_key_is_settled_on_registration(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    for decision in (VariableDecision("t", "血糖", person_key=True), VariableDecision("t", "病案号", person_key=False)):
+        with pytest.raises(Refused) as caught:
+            catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (decision,)))
+        assert caught.value.code == "catalog_person_key_fixed"
+    catalogue.confirm_variables(
+        people["wang"], ConfirmVariables(entry.id, (VariableDecision("t", "病案号", person_key=True),))
+    )
 
 
 @pytest.mark.clause("10.4.2-e-1c")

@@ -214,6 +214,16 @@ def test_a_person_key_with_gaps_is_refused(home: Home, people: dict[str, Actor],
     assert caught.value.facts["rows"] == 40 and caught.value.facts["row"] == 3
 
 
+def test_a_steward_names_the_person_key(home: Home, people: dict[str, Actor], tmp_path: Path) -> None:
+    path = given(tmp_path, "病案号,家庭编号,年龄\n1,a,40\n2,a,41\n3,b,42\n")
+    detail = register(people["wang"], command(path, person_key="家庭编号"))
+    keys = [variable for variable in detail.variables if variable.person_key]
+    assert [(key.name, key.role, key.level) for key in keys] == [("家庭编号", "direct", 4)] and detail.persons == 2
+    with pytest.raises(Invalid) as caught:
+        register(people["wang"], command(path, slug="other", person_key="没有"))
+    assert caught.value.code == "ingest_no_such_column"
+
+
 def test_headers_that_look_like_code(home: Home, people: dict[str, Actor], tmp_path: Path) -> None:
     names = ['a""; DROP TABLE data_set; --', "x'y", "选 择", "%(p)s", "a.b", "{z}"]
     path = given(tmp_path, ",".join(f'"{name}"' for name in names) + "\n1,2,3,4,5,6\n7,8,9,1,2,3\n")
