@@ -30,7 +30,10 @@ from request_review.views import RegisterGrant, Sign
 
 
 def draw_up_agreement(actor: Actor, request_id: str) -> str:
-    """Draw up the agreement of an approved request as a PDF and open it for signing (B-0)."""
+    """Draw up the agreement of an approved request as a PDF and open it for signing (B-0).
+
+    Worker and authority may both ask for it: whoever comes second finds it done, and nothing is drawn up twice.
+    """
     with reading() as session:
         case = load(session, request_id)
         step = check_step(case, actor, "draw_up_agreement", {})
@@ -40,6 +43,8 @@ def draw_up_agreement(actor: Actor, request_id: str) -> str:
     stored = storage.put_bytes(pdf, "agreement")
     with unit_of_work(actor) as unit:
         case = locked(unit, request_id)
+        if case.row.state == "agreement":
+            return request_id
         check_step(case, actor, "draw_up_agreement", {})
         storage.keep(unit, stored.key)
         template = rules("agreement-2").stamp

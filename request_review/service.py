@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
 from enclave.kernel import storage
 from enclave.kernel.db import reading
 from enclave.kernel.errors import NotFound
-from enclave.kernel.identity import Account, AccountRole, Actor, Role
+from enclave.kernel.identity import Account, AccountRole, Actor, Role, roles_of
 from request_review import applying, concluding, conflicts, reviewing, showing
 from request_review.case import INSIDERS, check_visible, load, parties
 from request_review.forms import Field, fields, sections
@@ -30,6 +31,7 @@ from request_review.views import (
     Submit,
     Withdraw,
 )
+from request_review.workflow import workflow
 
 __all__ = [
     "AssignReviewers", "Attach", "CandidateView", "Criterion", "Decide", "DeclareConflict", "Decline", "Field",
@@ -93,8 +95,9 @@ def decide(actor: Actor, command: Decide) -> RequestView:
 
 
 def draw_up_agreement(actor: Actor, request_id: str) -> RequestView:
-    """Draw up the agreement at once instead of waiting for the worker."""
-    return view(actor, concluding.draw_up_agreement(actor, request_id))
+    """Draw up the agreement at once instead of waiting for the worker; the one already drawn up is kept."""
+    shown = view(actor, request_id)
+    return shown if shown.agreement else view(actor, concluding.draw_up_agreement(actor, request_id))
 
 
 def sign(actor: Actor, command: Sign) -> RequestView:
@@ -130,19 +133,36 @@ def my_requests(actor: Actor) -> list[RequestLine]:
 
 def find(actor: Actor, state: str = "") -> list[RequestLine]:
     """Return every request the actor may see, also closed ones, newest submission first."""
+    return _lines(actor, (state,) if state else tuple(workflow().states))
+
+
+def queue(actor: Actor) -> list[RequestLine]:
+    """Return the submitted requests a step of which waits for the actor, oldest submission first."""
+    steps = [workflow().steps[command] for command in showing.TODO]
+    states = {state for step in steps for state in step.sources} - {"draft"}
+    return [line for line in reversed(_lines(actor, tuple(states))) if line.todo]
+
+
+def _lines(actor: Actor, states: tuple[str, ...]) -> list[RequestLine]:
     with reading() as session:
-        query = select(Request.id).order_by(col(Request.submitted_at).desc(), col(Request.created_at).desc())
-        if state:
-            query = query.where(Request.state == state)
+        query = (
+            select(Request.id)
+            .where(col(Request.state).in_(states), _may_know(session, actor))
+            .order_by(col(Request.submitted_at).desc(), col(Request.created_at).desc())
+        )
         titles = showing.Titles()
         found = (_line(session, actor, request_id, titles) for request_id in session.exec(query).all())
         return [line for line in found if line is not None]
 
 
-def queue(actor: Actor) -> list[RequestLine]:
-    """Return the requests a step of which waits for the actor, oldest submission first."""
-    own = [line for line in find(actor) if line.todo and line.state not in ("draft",)]
-    return sorted(own, key=lambda line: (line.submitted_at is None, line.submitted_at))
+def _may_know(session: Session, actor: Actor) -> ColumnElement[bool]:
+    """Narrow a query to requests that may be visible; `check_visible` has the last word on each."""
+    member = select(RequestMember.request_id).where(RequestMember.username == actor.username)
+    seat = select(Assignment.request_id).where(Assignment.reviewer == actor.username)
+    own = or_(Request.applicant == actor.username, col(Request.id).in_(member), col(Request.id).in_(seat))
+    if actor.system or INSIDERS.intersection(roles_of(session, actor.username)):
+        return or_(own, col(Request.submitted_at).is_not(None))
+    return own
 
 
 def _line(session: Session, actor: Actor, request_id: str, titles: showing.Titles) -> RequestLine | None:

@@ -17,6 +17,7 @@ from enclave.kernel.process import die_with_parent
 # needed URGENT (topics that must never wait behind slow ones) and PERIODIC (seconds, function).
 FEATURES = (
     "enclave.grants.jobs",
+    "request_review.jobs",
     "enclave.workspaces.jobs",
     "enclave.outputs.files.jobs",
     "synthetic.jobs",

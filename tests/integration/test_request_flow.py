@@ -475,7 +475,8 @@ def test_drawing_up_twice_makes_one_agreement_and_withdrawing_makes_none(people,
     jobs.draw_up_job({"request": request.id})
     first = service.view(people["wu"], request.id).agreement
     jobs.draw_up_job({"request": request.id})
-    assert service.view(people["wu"], request.id).agreement == first
+    assert service.draw_up_agreement(people["wu"], request.id).agreement == first
+    assert len(events("agreement.drawn-up")) == 1
     other = make.decided(people, make.submitted(people["zhang"], data.id))
     service.withdraw(people["zhang"], service.Withdraw(other.id, other.version, "换题"))
     jobs.draw_up_job({"request": other.id})
