@@ -75,7 +75,7 @@ def test_everything_is_committed_together(home: Home, people: dict[str, Actor], 
     assert source.files[0].name == "首页.csv"
     assert storage.fetch_bytes(source.files[0].object_key) == (tmp_path / "首页.csv").read_bytes()
     stored = pq.read_table(io.BytesIO(storage.fetch_bytes(source.tables[0].object_key)))
-    assert stored.schema.names == ["病案号", "年龄", "诊断", "_person"]
+    assert stored.schema.names == list(source.tables[0].columns) == ["病案号", "年龄", "诊断", "_person"]
     assert stored.column("_person").to_pylist() == [0, 1, 0]
     assert not list((home.path / "spool").iterdir())
 
