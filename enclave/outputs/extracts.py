@@ -32,6 +32,15 @@ def opened(path: Path) -> Iterator[ir.Table]:
         connection.disconnect()
 
 
+@contextmanager
+def opened_persons(path: Path) -> Iterator[ir.Table]:
+    """Open a table whose rows are about persons, or raise Invalid: a table of institutions has no privacy unit."""
+    with opened(path) as table:
+        if PERSON not in table.columns:
+            raise Invalid("output_not_persons")
+        yield table
+
+
 def column(table: ir.Table, name: object) -> ir.Column:
     """Return a column of the extract; the person's index is not one that can be asked about."""
     if not isinstance(name, str) or name == PERSON or name not in table.columns:

@@ -179,6 +179,13 @@ def test_nothing_to_show_is_a_refusal(world: World) -> None:
     assert refusal.value.code == "table_small"
 
 
+def test_a_table_of_institutions_has_no_persons_to_count(world: World) -> None:
+    world.extract("p-tables01", pd.DataFrame({"hospital": ["A", "B"], "beds": [100, 200]}))
+    with pytest.raises(Invalid) as refusal:
+        world.ask("li", "p-tables01", "hospital")
+    assert refusal.value.code == "output_not_persons"
+
+
 @pytest.mark.parametrize("by", [("_person",), ("nope",), ("sex", "sex"), ("sex", "area", "a", "b"), ('sex"; drop',)])
 def test_columns_that_cannot_be_counted_by(world: World, by: tuple[str, ...]) -> None:
     world.extract("p-tables01", persons({("F", "north"): 60}))

@@ -48,7 +48,7 @@ def ask(actor: Actor, command: Ask) -> AnswerView:
     """
     micro = amounts.micro_epsilon(command.epsilon)
     source = access.trusted_table(actor, command.project_id, command.table)
-    with extracts.opened(source.path) as table:
+    with extracts.opened_persons(source.path) as table:
         plan = _plan(command, source, table)
         question = Question(command.project_id, source.dataset_id, plan.body, micro)
         with reading() as session:

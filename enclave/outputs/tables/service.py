@@ -86,7 +86,7 @@ def request(actor: Actor, command: TableRequest) -> TableView:
 
 def _candidate(actor: Actor, command: TableRequest) -> _Candidate:
     source = access.trusted_table(actor, command.project_id, command.table)
-    with extracts.opened(source.path) as table:
+    with extracts.opened_persons(source.path) as table:
         by = _by(table, command.by)
         where = extracts.canonical(table, command.where)
         found = groups.cells(extracts.chosen_rows(table, where), by)
