@@ -67,10 +67,10 @@ def put_in_place(built: Path, target: Path, *, sealed: bool) -> None:
         path.chmod(SEALED_FILE if sealed else 0o600)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    built.chmod(SEALED_FOLDER if sealed else PRIVATE)
     target.parent.mkdir(exist_ok=True, mode=PRIVATE)
     remove(target)
     built.replace(target)
+    target.chmod(SEALED_FOLDER if sealed else PRIVATE)  # only now: a sealed folder of one's own cannot be moved
     _sync(target.parent)
 
 
