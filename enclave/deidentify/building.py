@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catalog_browser import service as catalogue
 from catalog_browser.views import VersionView
 from enclave.deidentify import anonymity
-from enclave.deidentify.methods import by_distinct, pseudonym
+from enclave.deidentify.methods import pseudonyms
 from enclave.deidentify.reading.headers import PERSON
 from enclave.kernel.errors import Invalid, Refused
 from enclave.kernel.settings import settings
@@ -194,8 +194,7 @@ def _smallest(risk: Mapping[str, Mapping[str, Any]]) -> int:
 def _rekeyed(source: VersionView, name: str, table: pa.Table, key: bytes) -> pa.Table:
     for position, column in enumerate(table.column_names):
         if column in _pseudonymous(source, name):
-            changed = by_distinct(table[column], lambda value: pseudonym(key, "project", value), pa.string())
-            table = table.set_column(position, column, changed)
+            table = table.set_column(position, column, pseudonyms(key, "project", table[column]))
     return table
 
 
