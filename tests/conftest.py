@@ -17,6 +17,8 @@ from tests.fixtures.databases import Databases
 from tests.fixtures.objectstore import MemoryStore
 
 pytest_plugins = ["tests.fixtures.promises", "tests.fixtures.clauses"]
+hypothesis.settings.register_profile("project", deadline=None)  # two cores, shared: time says nothing here
+hypothesis.settings.load_profile("project")
 
 
 @dataclass(frozen=True)
