@@ -77,8 +77,9 @@ def end(processes: list[psutil.Process], patience: float = 5) -> None:
 
 
 def _environment(config: Settings, part: str) -> dict[str, str]:
-    named = {"ENCLAVE_HOME": str(config.home), "ENCLAVE_PORT": str(config.port), "ENCLAVE_PART": part}
-    return {**os.environ, **named, "ENCLAVE_MODE": config.mode, "PYTHONUNBUFFERED": "1"}
+    # Also what stands in `enclave.env`: a part runs in another folder and would not find that file.
+    stated = {f"ENCLAVE_{name.upper()}": str(value) for name, value in config.model_dump(exclude_unset=True).items()}
+    return {**os.environ, **stated, "ENCLAVE_PART": part, "PYTHONUNBUFFERED": "1"}
 
 
 def start_hub(config: Settings) -> subprocess.Popen[bytes]:
