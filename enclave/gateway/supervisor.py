@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,10 +69,8 @@ def end(processes: list[psutil.Process], patience: float = 5) -> None:
     """End processes: ask, wait, then kill."""
     for ask in (psutil.Process.terminate, psutil.Process.kill):
         for process in processes:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 ask(process)
-            except psutil.NoSuchProcess:
-                pass
         _, processes = psutil.wait_procs(processes, patience)
 
 

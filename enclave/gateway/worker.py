@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import threading
 import time
 from collections.abc import Callable
@@ -20,14 +19,13 @@ FEATURES = (
     "request_review.jobs",
     "enclave.workspaces.jobs",
     "enclave.outputs.files.jobs",
-    "synthetic.jobs",
 )
 IDLE_SECONDS = 0.2
 
 
 def feature_jobs() -> list[ModuleType]:
-    """Return the `jobs` modules of the features that have one."""
-    return [importlib.import_module(name) for name in FEATURES if importlib.util.find_spec(name)]
+    """Return the `jobs` modules of the features."""
+    return [importlib.import_module(name) for name in FEATURES]
 
 
 def handlers(modules: list[ModuleType]) -> tuple[dict[str, outbox.Handler], dict[str, outbox.Handler]]:
@@ -47,7 +45,7 @@ def _deliver(work: dict[str, outbox.Handler], stop: threading.Event) -> None:
         try:
             if not outbox.deliver_one(work):
                 stop.wait(IDLE_SECONDS)
-        except Exception as error:  # the database may be away for a moment; the loop must go on
+        except Exception as error:  # noqa: BLE001  the database may be away for a moment; the loop must go on
             logger().error("outbox-loop", code=type(error).__name__)
             stop.wait(1)
 
@@ -57,7 +55,7 @@ def _repeat(seconds: float, job: Callable[[], object], stop: threading.Event) ->
         started = time.monotonic()
         try:
             job()
-        except Exception as error:  # the next round tries again; the operator sees the line
+        except Exception as error:  # noqa: BLE001  the next round tries again; the operator sees the line
             logger().error("periodic", job=job.__name__, code=type(error).__name__)
         else:
             if (taken := time.monotonic() - started) > 5 * max(seconds, 1):

@@ -1,4 +1,4 @@
-"""Commands on accounts: open, set roles, block. Each tells the hub through the outbox."""
+"""Commands on accounts: open, set roles, block. The hub asks the database, so it needs not be told."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def open_account(actor: Actor, command: OpenAccount) -> str:
         for role in command.roles:
             unit.add(AccountRole(username=command.username, role=role))
         unit.record("account.opened", f"account:{command.username}", roles=sorted(command.roles))
-        unit.send("hub.account", username=command.username)
     return password
 
 
@@ -64,7 +63,6 @@ def set_roles(actor: Actor, username: str, roles: tuple[Role, ...]) -> None:
         for role in roles:
             unit.add(AccountRole(username=username, role=role))
         unit.record("account.roles", f"account:{username}", roles=sorted(roles))
-        unit.send("hub.account", username=username)
 
 
 def block(actor: Actor, username: str) -> None:
@@ -73,7 +71,6 @@ def block(actor: Actor, username: str) -> None:
         unit.require(Role.OPERATOR)
         unit.get(Account, username).active = False
         unit.record("account.blocked", f"account:{username}")
-        unit.send("hub.account", username=username)
 
 
 def listed() -> list[tuple[Account, list[Role]]]:
