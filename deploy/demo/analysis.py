@@ -27,7 +27,8 @@ print(
         {
             "rows": len(frame),
             "columns": list(frame.columns),
-            "leaks": [name for name in frame.columns if name.startswith("_")] + [n for n in os.environ if "SECRET" in n],
+            "leaks": [name for name in frame.columns if name.startswith("_")]
+            + [n for n in os.environ if "SECRET" in n],
             "count": first.value,
             "again": again.value,
             "spent_once": str(once[0]["spent"]),

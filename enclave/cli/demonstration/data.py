@@ -43,27 +43,33 @@ def command(entry: dict[str, Any]) -> RegisterDataSet:
 
 
 def publish(entry: dict[str, Any]) -> DataSetDetail:
-    """Take one data set from its file to the catalogue."""
+    """Take one data set from its file to the catalogue, from wherever an earlier attempt was cut short."""
     steward = person(STEWARD)
-    registered = register(steward, command(entry))
-    catalogue.confirm_variables(steward, ConfirmVariables(registered.id))
-    build_versions(steward, BuildVersions(registered.id))
-    generate(steward, GenerateSample(registered.id, SAMPLE_ROWS))
-    return catalogue.publish(steward, PublishDataSet(registered.id))
+    found = _known(entry["slug"]) or register(steward, command(entry))
+    if found.state == "published":
+        return found
+    if found.state == "draft":
+        found = catalogue.confirm_variables(steward, ConfirmVariables(found.id))
+    if not found.latest("deidentified"):
+        build_versions(steward, BuildVersions(found.id))
+    if not found.latest("synthetic"):
+        generate(steward, GenerateSample(found.id, SAMPLE_ROWS))
+    return catalogue.publish(steward, PublishDataSet(found.id))
 
 
 def load(report: Callable[[str], object]) -> dict[str, str]:
     """Open the accounts and publish what is missing; return the passwords of new accounts."""
     passwords = open_accounts()
     for entry in described():
-        if not _known(entry["slug"]):
+        known = _known(entry["slug"])
+        if not known or known.state != "published":
             report(text("demo_loading", settings().language, title=entry["texts"][f"title_{settings().language}"]))
             publish(entry)
     return passwords
 
 
-def _known(slug: str) -> bool:
+def _known(slug: str) -> DataSetDetail | None:
     try:
-        return catalogue.get(person(STEWARD), slug).state == "published"
+        return catalogue.get(person(STEWARD), slug)
     except NotFound:
-        return False
+        return None
