@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     bind: str = "127.0.0.1"
     port: int = 8000
+    tls_in_front: bool = Field(default=False, description="a web server of yours ends TLS and says who asks")
     port_base: int = Field(default=0, description="first of the inner loopback ports; 0 means port + 80")
     s3_endpoint: str = Field(default="", description="host:port of an outside S3; empty means the embedded one")
     s3_access_key: str = "enclave"

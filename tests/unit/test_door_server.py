@@ -98,6 +98,18 @@ async def test_it_passes_what_is_allowed_and_says_where_it_came_from(door: Surro
     assert not {"Set-Cookie", "X-Odd", "Content-Disposition"} & set(answer.headers)
 
 
+async def test_a_web_server_in_front_is_believed_about_who_asks_and_how(
+    door: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENCLAVE_TLS_IN_FRONT", "true")
+    settings.cache_clear()
+    claims = {"X-Forwarded-For": "6.6.6.6, 192.0.2.7", "X-Forwarded-Proto": "http"}
+    async with door.client.get(ENCLAVE + "lab", headers=claims) as answer:
+        seen = (await answer.json())["headers"]
+    assert (seen["X-Forwarded-For"], seen["X-Forwarded-Proto"]) == ("192.0.2.7", "https")
+    assert "wss://127.0.0.1" in answer.headers["Content-Security-Policy"]
+
+
 async def test_a_portal_keeps_its_own_headers(door: Surroundings) -> None:
     async with door.client.get("/services/workbench/x?y=1") as answer:
         assert (await answer.json())["path"] == "/services/workbench/x?y=1"

@@ -193,6 +193,17 @@ class Body:
             yield chunk
 
 
+def is_secure(request: web.Request) -> bool:
+    """Tell whether the visitor's browser speaks https, to us or to the web server in front of us."""
+    return settings().tls_in_front or request.scheme == "https"
+
+
+def visitor(request: web.Request) -> str:
+    """Return the visitor's address; only a web server in front of us is believed about it, and only its own entry."""
+    said = ",".join(request.headers.getall("X-Forwarded-For", [])).rsplit(",", 1)[-1].strip()
+    return said if settings().tls_in_front and said else request.remote or ""
+
+
 def forwarded(request: web.Request, enclave: EnclavePath | None) -> list[tuple[str, str]]:
     """Return the headers to pass on: ours say where the request came from, a visitor's own claims go."""
     kept = [
@@ -204,7 +215,7 @@ def forwarded(request: web.Request, enclave: EnclavePath | None) -> list[tuple[s
         cookies = policy.enclave_cookies("; ".join(request.headers.getall("Cookie", [])), enclave)
         kept = [(name, value) for name, value in kept if name.lower() != "cookie"]
         kept += [("Cookie", cookies)] if cookies else []
-    origin = [("X-Forwarded-For", request.remote or ""), ("X-Forwarded-Proto", request.scheme)]
+    origin = [("X-Forwarded-For", visitor(request)), ("X-Forwarded-Proto", "https" if is_secure(request) else "http")]
     return [*kept, *origin, ("X-Forwarded-Host", request.host)]
 
 
@@ -216,8 +227,8 @@ def _answer_headers(
             continue
         response.headers.add(name, value)
     if enclave is not None:
-        secure, host = request.scheme == "https", request.host
-        response.headers["Content-Security-Policy"] = policy.content_security_policy(secure, host, enclave)
+        own = policy.content_security_policy(is_secure(request), request.host, enclave)
+        response.headers["Content-Security-Policy"] = own
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if not enclave.rest.startswith(("static/", "lab/extensions/")):
             response.headers["Cache-Control"] = "no-store"
