@@ -77,6 +77,7 @@ def locked(unit: UnitOfWork, request_id: str) -> Case:
 
 def load(session: Session, request_id: str, *, lock: bool = False) -> Case:
     """Return the case of a request as it stands now, or raise NotFound."""
+    session.flush()  # reading anew must not lose what the command has just changed
     row = session.get(Request, request_id, populate_existing=True, with_for_update=lock or None)
     if row is None:
         raise NotFound("not_found", kind="request", id=request_id)

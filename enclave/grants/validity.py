@@ -23,6 +23,7 @@ def is_valid(session: Session, project_id: str, username: str | None, moment: da
     `username=None` asks about the project itself, for the product's own processes.
     """
     moment = moment or clock.now()
+    session.flush()  # reading anew must not lose what the caller's unit of work has just changed
     reason = _project_reason(session, project_id)
     if not reason and username is not None:
         reason = _member_reason(session, project_id, username)

@@ -16,6 +16,7 @@ from enclave.kernel.accounts import block
 from enclave.kernel.db import reading
 from enclave.kernel.errors import Conflict, EnclaveError
 from enclave.kernel.outbox import OutboxMessage
+from enclave.kernel.unit import unit_of_work
 from enclave.privacy import service as privacy
 
 PLAIN = grants.IssueGrant(
@@ -153,8 +154,6 @@ def test_each_way_of_ending_ends_it_and_says_why(people, grant):
 
 @pytest.mark.promise("P6")
 def test_a_project_without_a_grant_is_not_valid(people, grant):
-    from enclave.kernel.unit import unit_of_work
-
     with unit_of_work(people["wu"]) as unit:
         unit.session.delete(unit.get(Grant, grant.id))
         unit.record("test", grant.id)
@@ -168,6 +167,15 @@ def test_an_answer_is_never_remembered_by_the_session(people, grant):
         session.rollback()
         grants.revoke(people["wu"], grants.RevokeGrant(grant.project_id, "违约"))
         assert not grants.is_valid(session, grant.project_id, "li").valid
+
+
+@pytest.mark.promise("P3")
+def test_asking_inside_a_unit_of_work_sees_its_changes_and_loses_none(people, grant):
+    with unit_of_work(people["wu"]) as unit:
+        unit.get(Project, grant.project_id).state = "ended"
+        assert not grants.is_valid(unit.session, grant.project_id, "li").valid
+        unit.record("test", grant.project_id)
+    assert reason(grant.project_id, "li") == "grant_project_ended"
 
 
 @pytest.mark.promise("P3")
