@@ -26,7 +26,7 @@ Tests = tuple[tuple[str, Callable[[Any, Any], bool], Any], ...]
 
 
 # Facts that sort rules into drawers: a rule that names one of their values is looked at only where it is stated.
-DRAWERS = ("scenario", "flow", "use", "purpose", "position", "mode")
+DRAWERS = ("scenario", "flow", "use", "purpose", "position", "mode", "group", "principle", "release")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,10 @@ _EMPTY = Shelf((), {}, ())
 
 
 def _hold(tests: Tests, facts: Mapping[str, Any]) -> bool:
-    return all(test(facts[fact], wanted) for fact, test, wanted in tests)
+    for fact, test, wanted in tests:  # noqa: SIM110  a loop is twice as fast as all(), and this is the innermost step
+        if not test(facts[fact], wanted):
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _rules(folder: Path, vocabularies: Vocabularies, clauses: Mapping[str, Claus
     for path in sorted((folder / "rules").glob("*.yaml")):
         loaded = read_yaml(path, faults)
         _check_levels(loaded, clauses, faults)
-        for rule in reader.rules(loaded.get("rules") or []):
+        for rule in reader.rules(loaded.get("rules") or [], path.name):
             if rule.id in found:
                 faults.add("policy_fault_twice", rule.file, rule.line, code=rule.id)
             found[rule.id] = rule

@@ -8,10 +8,11 @@ from itertools import product
 
 from enclave.policy.book import Book
 from enclave.policy.catalogue import AUDIENCES, Degrees, Item
-from enclave.policy.decision import Decision
 from enclave.policy.engine import decide
 from enclave.policy.request import Column, DecisionRequest
 
+Case = tuple[str, str, str, str, str]
+Told = tuple[str, str, tuple[str, ...]]
 # The cases asked of every row: door, scenario, mode, purpose, use, level and identifiability of what is asked for.
 CASES = (
     ("apply", "10.4.2", "point_to_point", "P10", "scientific_research"),
@@ -37,19 +38,26 @@ class Change:
     item: str
     audience: str
     case: str
-    old: tuple[str, str, tuple[str, ...]]
-    new: tuple[str, str, tuple[str, ...]]
+    old: Told
+    new: Told
 
 
 def differences(old: Book, new: Book, language: str = "en") -> Iterator[Change]:
     """Yield the decisions over the whole catalogue that differ, rows of either book included."""
+    told: dict[tuple[object, ...], list[Told]] = {}  # rows with the same cells get the same decisions
     for key in dict.fromkeys([*_rows(old), *_rows(new)]):
-        item = _rows(new).get(key) or _rows(old)[key]
-        for audience, case, kind in product(AUDIENCES, CASES, KINDS):
-            told = [_told(decide(_request(book, key, audience, case, kind), book)) for book in (old, new)]
-            if told[0] != told[1]:
+        found = [book.catalogue.find(*key) for book in (old, new)]
+        item = next(one for one in reversed(found) if one is not None)
+        cells = tuple((*one.degrees.items(), one.status) if one else None for one in found)
+        for asked_for in product(AUDIENCES, CASES, KINDS):
+            known = (cells, asked_for)
+            if known not in told:
+                told[known] = [_told(book, one, *asked_for) for book, one in zip((old, new), found, strict=True)]
+            before, after = told[known]
+            if before != after:
+                audience, case, kind = asked_for
                 named = f"{case[0]} {case[1]} {case[4]} L{kind[0]} {kind[1]}"
-                yield Change(item.name(language), audience, named, told[0], told[1])
+                yield Change(item.name(language), audience, named, before, after)
 
 
 def asked(book: Book) -> int:
@@ -57,19 +65,18 @@ def asked(book: Book) -> int:
     return len(book.catalogue.items) * len(AUDIENCES) * len(CASES) * len(KINDS)
 
 
-def _rows(book: Book) -> dict[tuple[str, str, str], Item]:
-    return {(item.system, item.category_zh, item.item_zh): item for item in book.catalogue.items}
+def _rows(book: Book) -> list[tuple[str, str, str]]:
+    return [(item.system, item.category_zh, item.item_zh) for item in book.catalogue.items]
 
 
-def _request(
-    book: Book,
-    key: tuple[str, str, str],
-    audience: str,
-    case: tuple[str, str, str, str, str],
-    kind: tuple[int, str],
-) -> DecisionRequest:
+def _told(book: Book, item: Item | None, audience: str, case: Case, kind: tuple[int, str]) -> Told:
+    decision = decide(_request(item, audience, case, kind), book)
+    missing = sorted("/".join(one.any_of) for one in decision.missing)
+    return decision.outcome.code, decision.degrees.effective or "", tuple(missing)
+
+
+def _request(item: Item | None, audience: str, case: Case, kind: tuple[int, str]) -> DecisionRequest:
     action, scenario, mode, purpose, use = case
-    item = book.catalogue.find(*key)
     from_role, role = ROLES.get(scenario, ("controller", "user"))
     return DecisionRequest(
         action=action,
@@ -89,8 +96,3 @@ def _request(
         status=item.status if item else None,
         release="result",
     )
-
-
-def _told(decision: Decision) -> tuple[str, str, tuple[str, ...]]:
-    missing = tuple(sorted("/".join(one.any_of) for one in decision.missing))
-    return decision.outcome.code, decision.degrees.effective or "", missing

@@ -59,13 +59,12 @@ class Reader:
     def __init__(self, vocabularies: Vocabularies, clauses: Mapping[str, object], faults: Faults) -> None:
         self.vocabularies, self.clauses, self.faults = vocabularies, clauses, faults
 
-    def rules(self, rows: list[Any]) -> Iterator[Rule]:
+    def rules(self, rows: list[Any], file: str) -> Iterator[Rule]:
         """Yield the rules of a file, each `each` spread over its vocabulary."""
         for row in rows:
             if not isinstance(row, Located) or "id" not in row:  # nothing to name it by
-                self.faults.add(
-                    "policy_fault_entry", str(getattr(row, "file", "?")), int(getattr(row, "line", 1)), code=row
-                )
+                where = (str(getattr(row, "file", file)), int(getattr(row, "line", 1)))
+                self.faults.add("policy_fault_entry", *where, code=str(row)[:40].strip("{}"))
                 continue
             for entry in self._spread(row):
                 rule = self._rule(row, entry)

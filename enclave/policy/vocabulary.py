@@ -131,7 +131,7 @@ def _entries(rows: Any, file: str, clauses: Collection[str], faults: Faults) -> 
     found: dict[str, Entry] = {}
     for row in rows or []:
         if not isinstance(row, Located) or not {"code", "zh", "en"} <= set(row):
-            faults.add("policy_fault_entry", file, getattr(row, "line", 1), code=row)
+            faults.add("policy_fault_entry", file, getattr(row, "line", 1), code=_named(row))
             continue
         if str(row["code"]) in found:
             faults.add("policy_fault_twice", row.file, row.line, code=row["code"])
@@ -140,6 +140,10 @@ def _entries(rows: Any, file: str, clauses: Collection[str], faults: Faults) -> 
         entry = Entry(str(row["code"]), row["zh"], row["en"], cited, rest, row.file, row.line)
         found[entry.code] = entry
     return found
+
+
+def _named(row: Any) -> str:
+    return str(row.get("code", "?") if isinstance(row, Mapping) else row)[:40]
 
 
 def _compute(found: dict[str, dict[str, Entry]]) -> None:

@@ -22,7 +22,8 @@ from tests.factories.policy import (
 
 DOCUMENTS = {
     "D": "personal_health_data", "E": "personal_emr", "P": "preliminary_diagnosis_and_orders",
-    "O": "diagnosis_and_orders", "R": "preliminary_lab_report", "C": "certified_lab_report", "F": "final_amended_lab_report",
+    "O": "diagnosis_and_orders", "R": "preliminary_lab_report", "C": "certified_lab_report",
+    "F": "final_amended_lab_report",
 }  # fmt: skip
 # Table 5: position, documents, clause. The community doctor consults results of the general hospital by referral.
 TABLE_5 = [
