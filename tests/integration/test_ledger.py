@@ -170,9 +170,8 @@ def test_every_change_of_an_exported_ledger_is_found(home, data) -> None:
     assert offline(changed, head).fault
 
 
-@pytest.mark.promise("P1")
-def test_a_change_behind_the_triggers_is_found(home) -> None:
-    chain()
+def without_triggers(home, statement: str, **values: object) -> None:
+    """Change the ledger as someone does who may drop triggers."""
     engine = db.make_engine(home.url)
     with engine.connect() as connection:
         if home.database == "postgresql":
@@ -182,10 +181,41 @@ def test_a_change_behind_the_triggers_is_found(home) -> None:
             assert names
             for name in names:
                 connection.execute(text(f"DROP TRIGGER {name}"))
-        connection.execute(text("UPDATE ledger_event SET actor = 'somebody else' WHERE seq = 4"))
+        connection.execute(text(statement), values)
         connection.commit()
     engine.dispose()
+
+
+FORGED: dict[str, object] = {
+    "at": datetime(2020, 1, 1, tzinfo=UTC),
+    "clauses": '["9.9"]',
+    "facts": '{"number": 3000}',
+    **dict.fromkeys(("actor", "action", "subject", "correlation", "previous", "digest"), "forged"),
+}
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize("column", sorted(set(ledger.LedgerEvent.model_fields) - {"seq"}))
+def test_a_change_behind_the_triggers_is_found_in_every_column(home, column) -> None:
+    chain()
+    without_triggers(home, f"UPDATE ledger_event SET {column} = :value WHERE seq = 4", value=FORGED[column])
     assert verdict() == ledger.Verdict(3, verdict().head, "event 4 was altered")
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("DELETE FROM ledger_event WHERE seq = 4", "event 4 is missing"),
+        ("UPDATE ledger_event SET seq = 99 WHERE seq = 4", "event 4 is missing"),
+        ("DELETE FROM ledger_event WHERE seq > 4", "the chain does not end in the expected head"),
+    ],
+)
+def test_an_event_that_is_gone_is_found(home, statement, fault) -> None:
+    chain()
+    head = verdict().head
+    without_triggers(home, statement)
+    assert verdict(head).fault == fault
 
 
 WRITER = """
