@@ -19,6 +19,7 @@ from enclave.kernel import log
 from enclave.kernel.log import logger
 from enclave.kernel.process import die_with_parent
 from enclave.kernel.settings import settings
+from enclave.privacy import engines
 
 NAME = "gateway.sock"
 MOST_CONNECTIONS = 64  # of one member at a time
@@ -130,10 +131,12 @@ async def serve(stop: asyncio.Event) -> None:
     hub = os.environ.get("JUPYTERHUB_API_URL", f"http://127.0.0.1:{settings().port_base + 1}/hub/api")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), trust_env=False) as client:
         gateway = Gateway(folder, client, hub)
+        warming = asyncio.create_task(asyncio.to_thread(engines.warm_up))
         try:
             await _keep_in_step(gateway, stop)
         finally:
             await gateway.close()
+            await warming
 
 
 async def _keep_in_step(gateway: Gateway, stop: asyncio.Event) -> None:

@@ -140,15 +140,16 @@ def _literals(left: ir.Column, value: Any) -> Any:
     return value
 
 
-def bounded(rows: ir.Table, per_person: int) -> ir.Table:
-    """Return at most `per_person` rows of each person.
+def bounded(rows: ir.Table, name: str, per_person: int) -> ir.Table:
+    """Return column `name` of at most `per_person` rows of each person, beside his index.
 
     Which ones depends on the rows of that person alone (a keyed hash of their contents), never on the order of
     the file: else one person's absence would change which rows of others are counted, and sensitivity with it.
     """
     key = settings().secret("bounding").hex()
-    contents = [rows[name].cast("string").fill_null("\0") for name in rows.columns if name != PERSON]
+    contents = [rows[each].cast("string").fill_null("\0") for each in rows.columns if each != PERSON]
     order = ibis.literal("\x1f").join([ibis.literal(key), *contents]).hexdigest("sha256")
-    window = ibis.window(group_by=rows[PERSON], order_by=order)
-    ranked = rows.mutate(_rank=ibis.row_number().over(window))
-    return ranked.filter(ranked["_rank"] < per_person).drop("_rank")
+    ordered = rows.select(rows[PERSON], rows[name], _order=order)
+    window = ibis.window(group_by=ordered[PERSON], order_by=ordered["_order"])
+    ranked = ordered.mutate(_rank=ibis.row_number().over(window))
+    return ranked.filter(ranked["_rank"] < per_person).drop("_rank", "_order")

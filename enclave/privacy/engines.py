@@ -89,6 +89,11 @@ def engine() -> NoiseEngine:
     return ENGINES[settings().noise_engine]()
 
 
+def warm_up() -> None:
+    """Load the engine's library, so that no first answer waits for it with an account locked."""
+    engine().add_noise([0], 1, 10**6)
+
+
 def half_width(sensitivity: int, epsilon_micro: int, miss: float) -> int:
     """Return the least a with P(|noise| > a) <= `miss`."""
     # P(|noise| > a) = 2 q^(a+1) / (1 + q) with q = exp(-epsilon / sensitivity).

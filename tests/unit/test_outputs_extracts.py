@@ -86,9 +86,10 @@ def test_nobody_has_more_rows_than_allowed_and_nobody_is_lost(
     home: Home, rows: list[tuple[Any, ...]], per_person: int
 ) -> None:
     frame = frame_of(rows)
-    kept = extracts.bounded(opened(frame), per_person).execute()
+    kept = extracts.bounded(opened(frame), "sex", per_person).execute()
     expected = frame.groupby("_person").size().clip(upper=per_person)
     assert kept.groupby("_person").size().to_dict() == expected.to_dict()
+    assert exact.count(opened(frame), per_person) == expected.sum()
 
 
 @given(people)

@@ -18,13 +18,14 @@ OTHER, MISSING, BELOW, ABOVE = "(other)", "(missing)", "(below)", "(above)"
 
 def count(rows: ir.Table, per_person: int) -> int:
     """Return how many rows are left when each person keeps at most `per_person`."""
-    return int(extracts.bounded(rows, per_person).count().execute())
+    kept = rows.group_by(extracts.PERSON).aggregate(n=lambda each: ibis.least(each.count(), per_person))
+    return int(kept["n"].sum().fill_null(0).execute())
 
 
 def lattice(rows: ir.Table, name: str, bounds: Bounds, per_person: int) -> tuple[int, int]:
     """Return (rows with a value, sum of their lattice points): see `enclave.privacy.estimates.mean`."""
     present = _present(rows, name)
-    kept = extracts.bounded(present, per_person)
+    kept = extracts.bounded(present, name, per_person)
     number = kept[name].cast("float64").clip(bounds.low, bounds.high)
     points = ((number - bounds.middle) / bounds.step).round().cast("int64").clip(-STEPS, STEPS)
     found = kept.aggregate(rows=kept.count(), total=points.sum().fill_null(0).cast("int64")).to_pyarrow()
@@ -41,7 +42,7 @@ def _present(rows: ir.Table, name: str) -> ir.Table:
 
 def categories(rows: ir.Table, name: str, keys: Sequence[str], per_person: int) -> dict[str, int]:
     """Return a count for every key, for values that are no key, and for missing ones."""
-    kept = extracts.bounded(rows, per_person)
+    kept = extracts.bounded(rows, name, per_person)
     value = kept[name].cast("string")
     label = ibis.cases((value.isnull(), MISSING), (value.isin(list(keys)), value), else_=OTHER)
     return _fill([*keys, OTHER, MISSING], _tally(kept, label))
@@ -49,7 +50,7 @@ def categories(rows: ir.Table, name: str, keys: Sequence[str], per_person: int) 
 
 def bins(rows: ir.Table, name: str, edges: Sequence[float], per_person: int) -> dict[str, int]:
     """Return a count for every bin [edge, next edge) (the last one closed), below, above, and missing."""
-    kept = extracts.bounded(rows, per_person)
+    kept = extracts.bounded(rows, name, per_person)
     value = kept[name].cast("float64")
     position: Any = reduce(lambda left, right: left + right, [(value >= edge).cast("int64") for edge in edges])
     last = len(edges) - 1

@@ -57,6 +57,8 @@ def _file(actor: Actor, found: ExportDetail, file: FileView) -> None:
 
 
 def _decision(actor: Actor, found: ExportDetail) -> None:
+    if found.summary.state == "blocked":
+        return ui.notice(text("export_blocked_next"), "warn")
     ui.section(text("export_verdict"))
     if found.summary.may_review:
         ui.notice(text("export_blinded"))
@@ -76,7 +78,9 @@ def _decision(actor: Actor, found: ExportDetail) -> None:
         ui.notice(text("export_released", id=found.release.id), "good")
         ui.small(f"manifest SHA-256 {found.release.manifest_sha256}")
     if actor.username == found.summary.submitted_by and found.summary.state == "in_review":
+        ui.small(text("export_waits"))
         _withdraw(actor, found)
+    return None
 
 
 def _review(actor: Actor, found: ExportDetail) -> None:
