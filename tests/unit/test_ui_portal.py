@@ -13,6 +13,7 @@ from enclave.gateway import portal
 from enclave.kernel import accounts
 from enclave.kernel.db import reading
 from enclave.kernel.identity import Account, Actor, system
+from enclave.kernel.settings import settings
 from enclave.ui import session
 from tests.conftest import Home
 
@@ -37,7 +38,7 @@ def test_options_hide_the_framework_and_send_nothing_home(home: Home) -> None:
 
 def test_an_upload_is_never_larger_than_the_platforms_limit(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENCLAVE_UPLOAD_LIMIT_BYTES", str(5 << 20))
-    portal.settings.cache_clear()
+    settings.cache_clear()
     assert portal.options("/x/")["server.maxUploadSize"] == 5
 
 
@@ -74,7 +75,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, script: Path, username: str, languag
     """Run a portal's script in this process, signed in as `username`."""
     monkeypatch.setattr(session, "username", lambda: username)
     monkeypatch.setenv("ENCLAVE_LANGUAGE", language)
-    portal.settings.cache_clear()
+    settings.cache_clear()
     return AppTest.from_file(str(script), default_timeout=60).run()
 
 
