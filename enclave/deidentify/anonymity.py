@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from enclave.deidentify.lattice import Axis, Lattice
+from enclave.deidentify.reading.headers import PERSON
 from enclave.disclosure import uniqueness
 
 Mask = NDArray[np.bool_]
@@ -103,6 +104,14 @@ def _below(codes: Mapping[Any, Codes], persons: NDArray[np.int64], k: int) -> Ma
         keys, radix = uniqueness.combine(keys, radix, values, size)
     classes, counts = uniqueness.class_counts(keys, persons)
     return np.asarray(counts[classes] < k)
+
+
+def aligned(known: pa.Table | None, persons: NDArray[np.int64]) -> dict[str, pa.Array]:
+    """Return the columns of a table with one row for each person, for each row of another table."""
+    if known is None:
+        return {}
+    places = pc.index_in(pa.array(persons), value_set=known[PERSON].combine_chunks())
+    return {name: known[name].take(places) for name in known.column_names if name != PERSON}
 
 
 def measure(columns: Mapping[str, Any], persons: NDArray[np.int64]) -> dict[str, Any]:

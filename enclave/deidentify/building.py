@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,21 +73,29 @@ def build_extract(
     chosen, conditions = _chosen(source, columns), _conditions(source, row_filter)
     with tempfile.TemporaryDirectory(dir=settings().folder("spool")) as name:
         paths = catalogue.fetch_tables(source, Path(name))
-        tables = {table: pq.read_table(paths[table]) for table in {*chosen, *conditions}}
+        tables = {table: _read(source, table, paths[table], chosen, conditions) for table in {*chosen, *conditions}}
     kept = {table: _rows(data, conditions.get(table, [])) for table, data in tables.items()}
     inside = _persons(tables, kept, conditions)
+    granted = {
+        table: tables[table].filter(pa.array(kept[table] & _member(tables[table], inside))).select(wanted)
+        for table, wanted in chosen.items()
+    }
+    anonymous, risk = _anonymous(source, granted)
     mounted: list[ExtractTable] = []
     trusted: list[ExtractTable] = []
-    risk: dict[str, dict[str, Any]] = {}
-    for name, wanted in chosen.items():
-        rows = kept[name] & _member(tables[name], inside)
-        data, report = _anonymous(source, name, tables[name].filter(pa.array(rows)).select(wanted))
-        risk[name] = report
-        data = _shuffled(_rekeyed(source, name, data, project_key), project_key)
+    for name, table in anonymous.items():
+        data = _shuffled(_rekeyed(source, name, table, project_key), name, project_key)
         trusted.append(_write(data, name, target / f"trusted-{len(trusted)}.parquet"))
         hidden = [PERSON] if PERSON in data.column_names else []
         mounted.append(_write(data.drop_columns(hidden), name, target / f"mounted-{len(mounted)}.parquet"))
     return ExtractFiles(tuple(mounted), tuple(trusted), {"tables": risk, "k": _smallest(risk)})
+
+
+def _read(
+    source: VersionView, table: str, path: Path, chosen: Mapping[str, list[str]], conditions: Mapping[str, Any]
+) -> pa.Table:
+    wanted = {*chosen.get(table, ()), *(part["column"] for part in conditions.get(table, ())), PERSON}
+    return pq.read_table(path, columns=[name for name in source.table(table).columns if name in wanted])
 
 
 def _places(source: VersionView, name: str) -> list[tuple[str, str]]:
@@ -126,7 +135,8 @@ def _pseudonymous(source: VersionView, table: str) -> dict[str, str]:
 def _conditions(source: VersionView, row_filter: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {}
     for part in row_filter:
-        if part.get("op") not in (*OPERATORS, "in") or "value" not in part:
+        listed = isinstance(part.get("value"), list | tuple)
+        if part.get("op") not in (*OPERATORS, "in") or "value" not in part or listed != (part["op"] == "in"):
             raise Invalid("extract_bad_condition", column=str(part.get("column")))
         places = _places(source, str(part["column"]))
         if len(places) > 1:
@@ -169,22 +179,61 @@ def _member(table: pa.Table, inside: NDArray[np.int64] | None) -> NDArray[np.boo
     return np.isin(table[PERSON].to_numpy(), inside)
 
 
-def _anonymous(source: VersionView, name: str, table: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
-    """Suppress what the row filter made stand out, and measure what is left."""
+def _anonymous(
+    source: VersionView, tables: Mapping[str, pa.Table]
+) -> tuple[dict[str, pa.Table], dict[str, dict[str, Any]]]:
+    """Suppress what the row filter made stand out, and measure what is left; refuse when nothing is left.
+
+    The table with one row for each person comes first: its quasi-identifiers are known in all others, and whoever
+    has to leave it leaves the whole extract.
+    """
+    order = sorted(tables, key=lambda name: not _describes_persons(source, name, tables[name]))
+    known: pa.Table | None = None
+    gone: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+    made, risk = {}, {}
+    for name in order:
+        table = tables[name]
+        if PERSON in table.column_names:
+            table = table.filter(pa.array(~np.isin(table[PERSON].to_numpy(), gone)))
+        made[name], risk[name] = _suppressed(source, name, table, known)
+        if name == order[0] and _describes_persons(source, name, table):
+            gone = np.setdiff1d(table[PERSON].to_numpy(), made[name][PERSON].to_numpy())
+            known = made[name].select([*_quasi(source, name, table), PERSON])
+    about_persons = [table.num_rows for table in made.values() if PERSON in table.column_names]
+    if about_persons and not any(about_persons):
+        raise Refused("extract_too_few", clauses=("10.4.2-e-3e",), k=source.risk.get("k_wanted", 1))
+    return {name: made[name] for name in tables}, {name: risk[name] for name in tables}
+
+
+def _quasi(source: VersionView, name: str, table: pa.Table) -> list[str]:
+    measured = source.risk.get("tables", {}).get(name, {}).get("after", {}).get("quasi_identifiers", ())
+    return [column for column in measured if column in table.column_names]
+
+
+def _describes_persons(source: VersionView, name: str, table: pa.Table) -> bool:
+    if PERSON not in table.column_names or not _quasi(source, name, table):
+        return False
+    return bool(len(pc.unique(table[PERSON])) == table.num_rows)
+
+
+def _suppressed(
+    source: VersionView, name: str, table: pa.Table, known: pa.Table | None
+) -> tuple[pa.Table, dict[str, Any]]:
     if PERSON not in table.column_names:
         return table, {"rows": table.num_rows}
-    roles = source.risk.get("tables", {}).get(name, {}).get("after", {}).get("quasi_identifiers", ())
-    quasi = {column: table[column].combine_chunks() for column in roles if column in table.column_names}
+    quasi = {column: table[column].combine_chunks() for column in _quasi(source, name, table)}
     persons = table[PERSON].to_numpy()
-    suppressed = 0
+    report = {"suppressed_rows": 0, "suppressed_cells": 0}
     if source.identifiability == "deidentified" and quasi:
-        found = anonymity.reach({c: [v] for c, v in quasi.items()}, persons, source.risk["k_wanted"], 0.0)
+        fixed = anonymity.aligned(known, persons)
+        found = anonymity.reach({c: [v] for c, v in quasi.items()}, persons, source.risk["k_wanted"], 0.0, fixed=fixed)
         for column, values in found.columns.items():
             table = table.set_column(table.column_names.index(column), column, values)
-        table, suppressed = table.filter(pa.array(found.kept)), found.cells + int((~found.kept).sum())
+        table = table.filter(pa.array(found.kept))
+        report = {"suppressed_rows": int((~found.kept).sum()), "suppressed_cells": found.cells}
         persons = table[PERSON].to_numpy()
     after = anonymity.measure({column: table[column] for column in quasi}, persons)
-    return table, {"rows": table.num_rows, "persons": len(np.unique(persons)), "suppressed": suppressed, "after": after}
+    return table, {"rows": table.num_rows, "persons": len(np.unique(persons)), **report, "after": after}
 
 
 def _smallest(risk: Mapping[str, Mapping[str, Any]]) -> int:
@@ -198,8 +247,9 @@ def _rekeyed(source: VersionView, name: str, table: pa.Table, key: bytes) -> pa.
     return table
 
 
-def _shuffled(table: pa.Table, key: bytes) -> pa.Table:
-    order = np.random.default_rng(list(key)).permutation(table.num_rows)
+def _shuffled(table: pa.Table, name: str, key: bytes) -> pa.Table:
+    seed = hashlib.sha256(key + b"order" + name.encode()).digest()  # tables of equal length in orders of their own
+    order = np.random.default_rng(list(seed)).permutation(table.num_rows)
     return table.take(pa.array(order))
 
 

@@ -208,7 +208,7 @@ class _Maker:
         steps = self.profile.ladders
         ladders = {t.variable.name: ladder(t.variable.kind, columns[t.variable.name], steps) for t in climbing}
         worth = {t.variable.name: self.profile.worth.get(t.variable.kind, 1.0) for t in climbing}
-        fixed = self._known_of(persons) if ladders else {}
+        fixed = anonymity.aligned(self.known, persons) if ladders else {}
         found = anonymity.reach(ladders, persons, self.wanted, self.profile.suppression, worth, fixed)
         rows = pa.array(found.kept)
         kept = {column: values.filter(rows) for column, values in (columns | found.columns).items()}
@@ -218,12 +218,6 @@ class _Maker:
             self.gone = persons[~found.kept]
             self.known = pa.table({**{column: kept[column] for column in ladders}, PERSON: persons[found.kept]})
         return kept, persons[found.kept]
-
-    def _known_of(self, persons: NDArray[np.int64]) -> dict[str, pa.Array]:
-        if self.known is None:
-            return {}
-        places = pc.index_in(pa.array(persons), value_set=self.known[PERSON].combine_chunks())
-        return {name: self.known[name].take(places) for name in self.known.column_names if name != PERSON}
 
 
 def _store(table: pa.Table, name: str, target: Path) -> TableRef:
