@@ -149,6 +149,14 @@ UNSAFE: dict[str, tuple[str, bytes | str, str]] = {
     "csv named txt": ("a.txt", "sex,n\nF,3\nM,50\n", "export_small_count"),
     "900 rows of persons": ("a.csv", MICRODATA, "export_row_level_likely"),
     "a longer table": ("a.csv", table(("a", "n"), *((n, 50) for n in range(1001))), "export_too_many_rows"),
+    "a wide table": ("a.csv", table(tuple(f"c{n}" for n in range(101)), tuple(range(101))), "export_too_wide"),
+    "a long cell": ("a.csv", table(("a", "b"), ("x" * 600, 1.5)), "export_long_cell"),
+    "a long text": ("a.txt", "word " * 50_000, "export_long_text"),
+    "a notebook of pictures": (
+        "a.ipynb",
+        notebook(*[shows(image_png=base64.b64encode(png()).decode())] * 40_000),
+        "export_many_pictures",
+    ),
     "columns of the extract": (
         "a.csv",
         table(("Age", "sex", "diagnosis"), (71, "F", "I21"), (65, "M", "C34")),

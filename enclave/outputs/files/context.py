@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 import ibis.expr.types as ir
 
@@ -14,20 +15,18 @@ from enclave.workspaces import service as workspaces
 from enclave.workspaces.service import TrustedTable
 
 LEAST_LENGTH = 6  # shorter values are ordinary words and numbers
+LEAST_ROWS = 20  # in a shorter table every column tells rows apart
 
 
 def of_project(project_id: str) -> Context:
     """Return the context of a project's extracts in force now."""
     columns, pseudonyms = set[str](), set[str]()
     for source in workspaces.trusted_tables(project_id):
-        keys = _declared_keys(source)
         with extracts.opened(source.path) as table:
-            for name in table.columns:
-                if name == extracts.PERSON:
-                    continue
-                columns.add(unicodedata.normalize("NFKC", name).strip().lower())
-                if name in keys or _tells_rows_apart(table, name):
-                    pseudonyms |= _values(table, name)
+            names = [name for name in table.columns if name != extracts.PERSON]
+            columns |= {unicodedata.normalize("NFKC", name).strip().lower() for name in names}
+            for name in _declared_keys(source).intersection(names) | _telling_apart(table, names):
+                pseudonyms |= _values(table, name)
     return Context(settings().cell_threshold, frozenset(columns), frozenset(pseudonyms))
 
 
@@ -40,13 +39,16 @@ def _declared_keys(source: TrustedTable) -> set[str]:
     }
 
 
-def _tells_rows_apart(table: ir.Table, name: str) -> bool:
-    """Tell whether a column of text has hardly a value twice, whatever the dictionary calls it."""
-    value = table[name]
-    if not value.type().is_string():
-        return False
-    found = table.aggregate(distinct=value.nunique(), rows=table.count()).to_pyarrow().to_pylist()[0]
-    return bool(found["rows"] >= 20 and found["distinct"] > 0.5 * found["rows"])
+def _telling_apart(table: ir.Table, names: Sequence[str]) -> set[str]:
+    """Return the columns of text with hardly a value twice, whatever the dictionary calls them."""
+    texts = [name for name in names if table[name].type().is_string()]
+    if not texts:
+        return set()
+    # Positions, not names: a column may be called anything, also "rows".
+    distinct = {f"d{position}": table[name].approx_nunique() for position, name in enumerate(texts)}
+    found = table.aggregate(rows=table.count(), **distinct).to_pyarrow().to_pylist()[0]
+    enough = found["rows"] >= LEAST_ROWS
+    return {name for position, name in enumerate(texts) if enough and found[f"d{position}"] > 0.5 * found["rows"]}
 
 
 def _values(table: ir.Table, name: str) -> set[str]:

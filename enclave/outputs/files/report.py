@@ -38,9 +38,9 @@ class Context:
 class Report:
     """Result for one file: its kind, the findings, what a steward sees of it, and its tables of counts.
 
-    `preview` is a list of blocks: `{"type": "table", "title", "header", "rows", "total"}`, `{"type": "text",
-    "text", "cut"}`, `{"type": "cell", "kind", "source", "outputs": [blocks]}`, `{"type": "image"}` (the file itself),
-    `{"type": "picture", "png": base64}`, `{"type": "pages", "count"}`.
+    `preview` is the whole file as a list of blocks: `{"type": "table", "title", "header", "rows", "total"}`,
+    `{"type": "text", "text"}`, `{"type": "cell", "kind", "source", "outputs": [blocks]}`, `{"type": "image"}` and
+    `{"type": "pages", "count"}` (the file itself), `{"type": "picture", "png": base64}`.
     `tables` hold `{"columns": [...], "cells": [[key, [counts]]]}`, to be compared with other exports.
     """
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from enclave.outputs.files.checks import pictures, tables, text
 from enclave.outputs.files.report import Context, Report
+from enclave.outputs.files.rules import rules
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LABELLED = re.compile(r"(\S.*?)\s{2,}(\d[\d,]*)")
@@ -35,6 +36,10 @@ def check_notebook(content: bytes, report: Report, context: Context) -> None:
     unseen = {name: value for name, value in notebook.metadata.items() if name not in _METADATA}
     if "widgets" in unseen or len(json.dumps(unseen)) > MOST_METADATA:
         report.add("export_notebook_state", part="metadata")
+    if len(written) > rules().limits["picture_bytes"] + rules().limits["text_characters"]:
+        # Nearly all of so long a notebook is pictures.
+        report.add("export_many_pictures", most=rules().limits["picture_bytes"])
+        return
     for number, cell in enumerate(notebook.cells, 1):
         _check_cell(cell, number, report, context)
 
@@ -50,8 +55,7 @@ def _check_cell(cell: Any, number: int, report: Report, context: Context) -> Non
         _check_output(output, number, shown, context)
     report.findings += [finding for finding in shown.findings if finding not in report.findings]
     report.tables += shown.tables
-    source = text.preview(cell.source)
-    report.preview.append({"type": "cell", "kind": cell.cell_type, "source": source["text"], "outputs": shown.preview})
+    report.preview.append({"type": "cell", "kind": cell.cell_type, "source": cell.source, "outputs": shown.preview})
 
 
 def _check_output(output: Any, number: int, report: Report, context: Context) -> None:
@@ -77,7 +81,7 @@ def _check_output(output: Any, number: int, report: Report, context: Context) ->
 def _check_words(value: str, number: int, report: Report, context: Context) -> None:
     plain = _COLOUR.sub("", value)
     text.scan_lines(plain, report, context, cell=number)
-    report.preview.append(text.preview(plain))
+    text.show(plain, report, cell=number)
     grid = _columns(plain)
     if grid:
         tables.check(grid, report, context, f"cell {number}")

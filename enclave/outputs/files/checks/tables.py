@@ -22,7 +22,8 @@ def check(grid: Grid, report: Report, context: Context, sheet: str) -> None:
     header = [cell.strip() for cell in grid[0]]
     rows = grid[1:]
     place = {"sheet": sheet} if sheet else {}
-    report.preview.append(preview(grid, sheet))
+    if _check_size(grid, report, place):
+        report.preview.append(preview(grid, sheet))
     _check_cells(grid, report, context, place)
     uneven = next((number for number, row in enumerate(grid, 1) if len(row) != len(header)), 0)
     if uneven:
@@ -35,18 +36,25 @@ def check(grid: Grid, report: Report, context: Context, sheet: str) -> None:
 
 
 def preview(grid: Grid, title: str) -> dict[str, Any]:
-    """Return the block a steward sees: the first and the last rows, and how many there are."""
-    most = rules().limits["preview_rows"]
+    """Return the block a steward sees: the whole table."""
     rows = grid[1:]
-    shown = rows if len(rows) <= most else rows[: most - 10] + rows[-10:]
-    clipped = [[cell[:120] for cell in row[:60]] for row in shown]
-    return {
-        "type": "table",
-        "title": title,
-        "header": [cell[:120] for cell in grid[0][:60]],
-        "rows": clipped,
-        "total": len(rows),
-    }
+    return {"type": "table", "title": title, "header": grid[0], "rows": rows, "total": len(rows)}
+
+
+def _check_size(grid: Grid, report: Report, place: dict[str, Any]) -> bool:
+    """Stop a table that no steward could read through; tell whether it can be."""
+    limits = rules().limits
+    rows, columns = len(grid) - 1, max(map(len, grid))
+    if rows > limits["rows_block"]:
+        report.add("export_too_many_rows", rows=rows, most=limits["rows_block"], **place)
+    if columns > limits["columns"]:
+        report.add("export_too_wide", columns=columns, most=limits["columns"], **place)
+    long = next(
+        (number for number, row in enumerate(grid, 1) if any(len(cell) > limits["cell_characters"] for cell in row)), 0
+    )
+    if long:
+        report.add("export_long_cell", row=long, most=limits["cell_characters"], **place)
+    return rows <= limits["rows_block"] and columns <= limits["columns"] and not long
 
 
 def _check_cells(grid: Grid, report: Report, context: Context, place: dict[str, Any]) -> None:
@@ -87,8 +95,6 @@ def _check_rows(
 ) -> None:
     """Find tables whose rows are persons or records rather than groups."""
     limits = rules().limits
-    if len(rows) > limits["rows_block"]:
-        report.add("export_too_many_rows", rows=len(rows), most=limits["rows_block"], **place)
     if counting or _is_statistics(rows):
         return
     shared = sum(_plain(name) in context.columns for name in header)

@@ -41,7 +41,7 @@ def check_text(content: bytes, report: Report, context: Context) -> None:
     if text is None:
         return
     scan_lines(text, report, context)
-    report.preview.append(preview(text))
+    show(text, report)
     separator = _separator(text)
     grid = _grid(text, separator) if separator else None
     if grid and len(grid) > 2 and len({len(row) for row in grid}) == 1:
@@ -54,10 +54,13 @@ def scan_lines(text: str, report: Report, context: Context, **place: object) -> 
         identifiers.scan(line, report, context, line=number, **place)
 
 
-def preview(text: str) -> dict[str, object]:
-    """Return the block a steward sees of a text."""
-    most = rules().limits["preview_characters"]
-    return {"type": "text", "text": text[:most], "cut": len(text) > most}
+def show(text: str, report: Report, **place: object) -> None:
+    """Put a text before the stewards, or stop one that nobody would read through."""
+    most = rules().limits["text_characters"]
+    if len(text) > most:
+        report.add("export_long_text", characters=len(text), most=most, **place)
+    else:
+        report.preview.append({"type": "text", "text": text})
 
 
 def check_delimited(content: bytes, report: Report, context: Context) -> None:
