@@ -17,22 +17,18 @@ from sqlmodel import select
 from websockets.exceptions import ConnectionClosed
 
 from enclave.grants.models import Member
-from enclave.kernel import ledger, storage
-from enclave.kernel.db import engine, reading
-from enclave.kernel.identity import Account, Role, system
+from enclave.kernel import ledger
+from enclave.kernel.db import reading
+from enclave.kernel.identity import Account, system
 from enclave.kernel.settings import settings
 from enclave.kernel.unit import unit_of_work
 from enclave.workspaces import service
-from tests.conftest import forget_process_state
-from tests.factories.accounts import PASSWORD, make_account
-from tests.factories.projects import end_project, make_project
+from tests.factories.accounts import PASSWORD
+from tests.factories.projects import end_project
 from tests.fixtures.databases import Databases
-from tests.fixtures.objectstore import MemoryStore
-from tests.fixtures.runtime import Hub, Kernel, Person, make_extract, make_version, running_hub
+from tests.fixtures.runtime import Hub, Kernel, Person, filled_home, running_hub
 
 pytestmark = [pytest.mark.timeout(180)]
-PORT, PORT_BASE = "18400", "18410"
-PEOPLE = ("li", "zhang", "ma", "hu", "tang")
 # project: members. Every test that ends something has a project of its own.
 PROJECTS = {
     "p-work": ("li", "zhang"),
@@ -48,30 +44,8 @@ PROJECTS = {
 @pytest.fixture(scope="module")
 def surroundings(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Path]:
     """One home, filled, for all tests here: a hub is slow to start."""
-    home = tmp_path_factory.mktemp("platform") / "home"
-    with pytest.MonkeyPatch.context() as patch, databases.fresh("sqlite", home) as url:
-        for name in [name for name in os.environ if name.startswith("ENCLAVE_")]:
-            patch.delenv(name)
-        for name, value in {
-            "HOME": home,
-            "PORT": PORT,
-            "PORT_BASE": PORT_BASE,
-            "DATABASE_URL": url,
-            "MODE": "demo",
-        }.items():
-            patch.setenv(f"ENCLAVE_{name}", str(value))
-        forget_process_state()
-        patch.setattr(storage, "client", MemoryStore().as_client_factory())
-        settings().run_dir.mkdir(mode=0o711, exist_ok=True)
-        for name in PEOPLE:
-            make_account(name, Role.RESEARCHER)
-        make_version()
-        for number, (project, members) in enumerate(PROJECTS.items()):
-            make_project(project, members, first_uid=200001 + 10 * number)
-            make_extract(project)
+    with filled_home(tmp_path_factory.mktemp("platform") / "home", databases, PROJECTS) as home:
         yield home
-        engine().dispose()
-        forget_process_state()
 
 
 @pytest.fixture(scope="module")
