@@ -34,8 +34,9 @@ def barred(session: Session, actor: Actor, export: Export) -> str:
 
 def summary(session: Session, actor: Actor, export: Export) -> ExportView:
     """Return one export for a list."""
-    files = files_of(session, export.id)
-    severities = [severity(finding["code"]) for file in files for finding in file.findings]
+    # Not the whole rows: previews are large, and lists are long.
+    files = session.exec(select(ExportFile.size, ExportFile.findings).where(ExportFile.export_id == export.id)).all()
+    severities = [severity(finding["code"]) for _, findings in files for finding in findings]
     release = session.exec(select(Release.id).where(Release.export_id == export.id)).first()
     return ExportView(
         id=export.id,
@@ -45,7 +46,7 @@ def summary(session: Session, actor: Actor, export: Export) -> ExportView:
         note=export.note,
         state=export.state,
         files=len(files),
-        size=sum(file.size for file in files),
+        size=sum(size for size, _ in files),
         blocking=severities.count("block"),
         looking=severities.count("look"),
         barred=barred(session, actor, export),

@@ -163,14 +163,14 @@ def _compare(session: Session, datasets: list[str], files: list[_Copied]) -> Non
 
 def _exported(session: Session, datasets: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     query = (
-        select(ExportFile, Export)
+        select(Export.id, Export.dataset_ids, ExportFile.tables)
         .join(Export, col(Export.id) == ExportFile.export_id)
         .where(col(Export.state).in_(OPEN_STATES))
         .order_by(col(Export.submitted_at))
     )
-    for file, export in session.exec(query):
-        if set(export.dataset_ids) & set(datasets):
-            yield export.id, file.tables
+    for identifier, touched, tables in session.exec(query):
+        if set(touched) & set(datasets):
+            yield identifier, tables
 
 
 def _verified(session: Session, datasets: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
