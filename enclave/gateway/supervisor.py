@@ -24,6 +24,7 @@ from enclave.kernel.log import logger
 from enclave.kernel.process import adopt_orphans, dying_with_parent
 from enclave.kernel.settings import Settings, settings
 from enclave.migrations import upgrade
+from enclave.policy import check_rules
 
 CONFIG = Path(__file__).resolve().parents[2] / "deploy" / "jupyterhub" / "jupyterhub_config.py"
 READY_SECONDS = 90
@@ -148,7 +149,8 @@ class Platform:
         self.hub: subprocess.Popen[bytes] | None = None
 
     def start(self, report: Report) -> None:
-        """Start everything from whatever an earlier run left behind."""
+        """Start everything from whatever an earlier run left behind; nothing starts on rules that do not hold."""
+        check_rules()
         adopt_orphans()
         end(leftovers(self.config))
         self.config.run_dir.mkdir(mode=0o711, exist_ok=True)

@@ -86,8 +86,9 @@ class Book:
         return self.shelves.get(action or "", _EMPTY)
 
 
-def read_book(folder: Path = FOLDER) -> Book:
+def read_book(folder: Path | None = None) -> Book:
     """Read and check a folder of rules; `InvalidRules` lists everything wrong, with file and line."""
+    folder = folder or FOLDER
     faults = Faults()
     clauses = read_clauses(folder, faults)
     vocabularies = read_vocabularies(folder, clauses, faults)
@@ -132,7 +133,7 @@ def current() -> Book:
     return read_book()
 
 
-def check_rules(folder: Path = FOLDER) -> str:
+def check_rules(folder: Path | None = None) -> str:
     """Check the rule files and return their version; the platform calls this before it starts anything.
 
     Raises `InvalidRules` whose facts name file, line and reason of everything that does not hold.

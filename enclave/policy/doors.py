@@ -79,6 +79,14 @@ def assigned(level: int) -> Degrees:
     return Degrees("full" if degree == "full" else "none", degree, degree, source="assigned")
 
 
+def settled(track: str, *steps: str) -> frozenset[str]:
+    """Return what steps of a track settle: the `met` of a feature that has taken them (`vocab/workflows.yaml`).
+
+    A step the track does not have raises KeyError. Beside it a feature passes what only it knows.
+    """
+    return frozenset(code for step in steps for code in current().tracks[track].step(step).fulfils)
+
+
 def registration(
     data: Data, claimed: int | None, *, parents: tuple[int, ...] = (), met: Iterable[str] = ()
 ) -> Decision:

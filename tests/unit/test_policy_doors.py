@@ -66,7 +66,12 @@ def test_the_main_job_from_door_to_door() -> None:
 def test_every_step_of_the_track_settles_something_the_grant_needs() -> None:
     asked = doors.application(LIMITED, USE)
     assert asked.track is not None
-    settled = frozenset(code for step in asked.track.steps for code in step.fulfils)
+    settled = doors.settled("research_special", *(step.code for step in asked.track.steps))
+    assert doors.settled("research_special", "qualify") == {
+        "applicant_verified",
+        "qualification_passed",
+        "history_check",
+    }
     still = all_of(doors.grant(LIMITED, USE, settled))
     assert still == {"recipients_named", "matter_unused", "risk_measured"}  # what the grant itself shows
 

@@ -233,6 +233,20 @@ def test_grades_waivers_and_glossary_are_checked(folder: Path) -> None:
     assert [code for file, _, code in found if file == "waivers.yaml"] == ["policy_fault_waiver", "policy_fault_clause"]
 
 
+def test_the_platform_does_not_start_on_rules_that_do_not_hold(home, folder: Path, monkeypatch) -> None:
+    from enclave.gateway import supervisor
+    from enclave.kernel.settings import settings
+
+    replace_in(folder / "rules" / "enclave.yaml", "clauses: [B.2-2-4]", "clauses: [B.9]")
+    monkeypatch.setattr("enclave.policy.book.FOLDER", folder)
+    begun = []
+    monkeypatch.setattr(supervisor, "start_hub", lambda config: begun.append(config))
+    monkeypatch.setattr(supervisor.objectstore, "start", lambda: begun.append("store"))
+    with pytest.raises(InvalidRules) as refused:
+        supervisor.Platform(settings()).start(begun.append)
+    assert "enclave.yaml:" in refused.value.message("en") and "B.9" in refused.value.message("zh") and begun == []
+
+
 def test_a_file_that_is_no_mapping(folder: Path) -> None:
     (folder / "rules" / "enclave.yaml").write_text("- a\n- b\n", encoding="utf-8")
     assert ("enclave.yaml", 1, "policy_fault_yaml") in faults(folder)
