@@ -170,7 +170,7 @@ def _exported(session: Session, datasets: list[str]) -> Iterator[tuple[str, list
     )
     for identifier, touched, tables in session.exec(query):
         if set(touched) & set(datasets):
-            yield identifier, tables
+            yield identifier, list(tables)
 
 
 def _verified(session: Session, datasets: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
