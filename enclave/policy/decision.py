@@ -195,7 +195,7 @@ class Decision:
         """Return what the ledger keeps of a decision: codes only, no personal data (P12)."""
         return {
             "outcome": self.outcome.code,
-            "rules": [reason.rule for reason in self.blocking] or [rule.id for rule in self.rules if rule.needs][:12],
+            "rules": [reason.rule for reason in self.blocking] or self._grounds(),
             "missing": [one.code for one in self.missing],
             "degree": self.degrees.effective,
             "processing": self.processing,
@@ -204,6 +204,9 @@ class Decision:
             "request": self.request.digest,
             "rule_version": self.rule_version,
         }
+
+    def _grounds(self) -> list[str]:
+        return [rule.id for rule in self.rules if rule.effect == "permit"]
 
     def _told(self, language: str) -> Iterable[str]:
         denials = [reason for reason in self.blocking if reason.outcome is Outcome.DENY] or self.blocking

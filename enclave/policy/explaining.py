@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from enclave.kernel.i18n import text
 from enclave.policy.book import Book, current
 from enclave.policy.decision import Decision, Obligation
@@ -68,6 +71,27 @@ def as_json(decision: Decision) -> dict[str, object]:
     }
 
 
+def explain_facts(facts: Mapping[str, Any], language: str, book: Book | None = None) -> list[str]:
+    """Return the sentences of a decision as the ledger keeps it (`Decision.as_facts`), for pages.
+
+    Rules that exist no longer are named by their id; where the rules have changed since, the last line says so.
+    """
+    book = book or current()
+    rules = {rule.id: rule for rule in book.rules}
+    lines = []
+    for name in facts.get("rules", ()):
+        rule = rules.get(str(name))
+        lines.append(f"{rule.sentence(language)}  [{' '.join(rule.clauses)}]" if rule else str(name))
+    words = book.words("obligations")
+    missing = [words[code].name(language) if code in words else str(code) for code in facts.get("missing", ())]
+    if missing:
+        lines.append(text("policy_explain_missing_list", language, items=_joined(missing, language)))
+    version = str(facts.get("rule_version", ""))
+    if version != book.version:
+        lines.append(text("policy_explain_older", language, version=version[:12]))
+    return lines
+
+
 def explain_rule(code: str, language: str, book: Book | None = None) -> str:
     """Return what a rule or a clause says, and what rests on it; empty where there is neither."""
     book = book or current()
@@ -78,6 +102,10 @@ def explain_rule(code: str, language: str, book: Book | None = None) -> str:
         if code in (rule.id, rule.id.split("@")[0]) or code in rule.clauses:
             lines.append(f"  {rule.id}  {rule.sentence(language)}  [{' '.join(rule.clauses)}]  {rule.file}:{rule.line}")
     return "\n".join(lines)
+
+
+def _joined(parts: list[str], language: str) -> str:
+    return ("、" if language == "zh" else ", ").join(parts)
 
 
 def _headline(decision: Decision, language: str) -> str:

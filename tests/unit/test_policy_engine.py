@@ -13,7 +13,7 @@ from enclave.kernel.errors import Refused
 from enclave.policy import Column, DecisionRequest, Degrees, Outcome, decide
 from enclave.policy.book import current, made
 from enclave.policy.catalogue import AUDIENCES
-from enclave.policy.explaining import as_json, explain, explain_rule
+from enclave.policy.explaining import as_json, explain, explain_facts, explain_rule
 from enclave.policy.request import as_plain, from_plain
 from tests.factories.policy import fulfilled, research, without
 
@@ -238,6 +238,17 @@ def test_a_decision_is_told_whole() -> None:
     )
     assert "use-outside-scenario@10.5.1" in explain_rule("use-outside-scenario", "en")
     assert "mount-labels" in explain_rule("10.4.2-e-1j", "zh") and explain_rule("no such thing", "zh") == ""
+
+
+def test_a_decision_kept_on_the_ledger_is_told_again() -> None:
+    kept = decide(research("apply")).as_facts()
+    zh, en = explain_facts(kept, "zh"), explain_facts(kept, "en")
+    assert any("上级备案" in line for line in zh) and any("10.4.2-e-2a" in line for line in en)
+    assert "签订协议" in zh[-1] and "sign the agreement" in en[-1]
+    older = explain_facts({**kept, "rules": ["gone"], "missing": ["lost"], "rule_version": "0" * 64}, "en")
+    assert older[0] == "gone" and "lost" in older[1] and "earlier rule version" in older[2]
+    allowed = decide(fulfilled(research("mount"))).as_facts()
+    assert allowed["rules"] == ["may-research-special"] and "non-profit" in explain_facts(allowed, "en")[0]
 
 
 def test_steps_of_the_track_follow_what_is_met() -> None:

@@ -31,6 +31,8 @@ def pages(machines: Mapping[str, Mapping[str, Any]], book: Book | None = None) -
         for name, machine in machines.items():
             made[f"{language}/{len(_PAGES) + 1:02d}-{name}.md"] = state_machine(name, machine, language)
         made[f"{language}/README.md"] = _index(language, [path for path in made if path.startswith(language)], made)
+    both = [f"- [{word('index', language)}]({language}/README.md)" for language in LANGUAGES]
+    made["README.md"] = page(" · ".join(word("index", language) for language in LANGUAGES), "en", "\n".join(both))
     return made
 
 
