@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
 
 from enclave.kernel import clock, db, ledger
 from enclave.kernel.db import reading
@@ -73,6 +74,9 @@ def test_the_zone_of_database_and_process_changes_no_digest(home, monkeypatch) -
         db.engine().dispose()
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     assert verdict().fault == ""
+    with reading() as session:
+        moments = session.exec(select(ledger.LedgerEvent.at)).all()
+    assert [moment.utcoffset() for moment in moments] == [timedelta(0), timedelta(0)]
 
 
 @pytest.mark.promise("P1")
