@@ -188,8 +188,8 @@ def _panel(case: Case, actor: Actor) -> PanelView | None:
         return None
     own = {seat.reviewer: seat for seat in case.panel}.get(actor.username)
     # Until every review is in, nobody sees another's text or verdict, and a member not even that there is one.
-    # A member sees the others only once his own is given, also when he joins after them.
-    open_to_viewer = case.reviews_in and (own is None or own.state == "reviewed")
+    # A member who joins later opens the round again: he, too, reviews before he reads.
+    open_to_viewer = case.reviews_in
     names_shown = own is None  # not a member of the panel: may see who is late, not what was said
     seats = tuple(_seat(seat, seat is own, open_to_viewer, names_shown) for seat in case.panel)
     fields = rules("committee")["expert_fields"]["options"]

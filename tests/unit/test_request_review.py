@@ -12,8 +12,9 @@ from enclave.grants import service as grants
 from enclave.kernel import ledger
 from enclave.kernel.db import engine, reading
 from enclave.kernel.errors import EnclaveError
-from enclave.kernel.identity import Role
-from request_review import jobs, service
+from enclave.kernel.identity import Account, Role
+from enclave.kernel.unit import unit_of_work
+from request_review import earlier, jobs, service
 from request_review.models import Request, Signature
 from request_review.reviewing import digest
 from tests.factories import requests as make
@@ -315,3 +316,69 @@ def test_without_the_store_nothing_is_submitted(people, data, object_store):
     assert refused(service.submit, people["li"], service.Submit(saved.id, saved.version)) == "store_unavailable"
     object_store.down = False
     assert service.view(people["li"], saved.id).state == "draft"
+
+
+@pytest.mark.promise("P9")
+@pytest.mark.clause("10.4.2-e-2d3")
+@pytest.mark.parametrize("ending", ["refused", "withdrawn"])
+def test_what_was_refused_or_withdrawn_still_counts(people, data, ending):
+    first = make.submitted(people["zhang"], data.id)
+    if ending == "refused":
+        command = service.Decline(first.id, first.version, make.evaluation(), "范围过宽", ("10.4.2-e-2c4",))
+        service.decline(people["wang"], command)
+    else:
+        service.withdraw(people["zhang"], service.Withdraw(first.id, first.version, "换题"))
+    near = make.submitted(people["li"], data.id, row_filter=[{"column": "ward", "op": ">=", "value": 3}])
+    history = service.view(people["wang"], near.id).history
+    assert history.outcome == "ask" and [each.state for each in history.beside] == [ending]
+    assert {"difference"} <= {found.kind for found in history.findings}
+
+
+@pytest.mark.promise("P9")
+def test_another_version_of_the_data_hides_nothing(people, data):
+    make.granted(people, data.id, version_kind="limited", columns=["county", "diagnosis"])
+    filtered = [{"column": "ward", "op": ">=", "value": 3}]
+    near = make.submitted(people["li"], data.id, columns=["age", "sex"], row_filter=filtered)
+    history = service.view(people["wang"], near.id).history
+    assert history.outcome == "deny"
+    assert {"difference", "exposure"} <= {found.kind for found in history.findings}
+
+
+@pytest.mark.promise("P9")
+@pytest.mark.clause("10.4.2-e-2d3")
+def test_moving_to_another_institution_hides_nothing(people, account, data):
+    make.granted(people, data.id)
+    with unit_of_work(people["he"]) as unit:
+        unit.get(Account, "li").institution = "ELSE"
+        unit.record("account.moved", "account:li")
+    near = {"row_filter": [{"column": "ward", "op": ">=", "value": 3}], "project_number": "99999999"}
+    at_the_old_place = make.submitted(people["zhang"], data.id, **near)
+    at_the_new_place = make.submitted(account("gao", Role.RESEARCHER, institution="ELSE"), data.id, **near)
+    for request in (at_the_old_place, at_the_new_place):
+        assert service.view(people["wang"], request.id).history.outcome == "deny"
+
+
+@pytest.mark.promise("P9")
+@pytest.mark.parametrize("step", ["submit", "decide"])
+def test_what_is_granted_while_the_check_runs_makes_it_run_again(people, data, monkeypatch, step):
+    request = make.draft(people["li"], data.id, row_filter=[{"column": "ward", "op": ">=", "value": 3}])
+    if step == "decide":
+        request = service.submit(people["li"], service.Submit(request.id, request.version))
+        make.in_review(people, request)
+        for name in ("sun", "zhou"):
+            service.review(people[name], make.a_review(request.id))
+        request = service.view(people["wu"], request.id)
+    measure = earlier.measure
+
+    def measure_and_meanwhile(*arguments):
+        found = measure(*arguments)
+        monkeypatch.setattr(earlier, "measure", measure)
+        make.granted(people, data.id, "zhang")
+        return found
+
+    monkeypatch.setattr(earlier, "measure", measure_and_meanwhile)
+    if step == "decide":
+        assert refused(service.decide, people["wu"], make.decision(request)) == "request_history_stale"
+    else:
+        command = service.Submit(request.id, request.version)
+        assert refused(service.submit, people["li"], command) == "request_history_stale"
