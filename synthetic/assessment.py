@@ -29,7 +29,7 @@ def _text(values: pd.Series[Any]) -> pd.Series[Any]:
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values.astype(float).map("{:g}".format)
     if pd.api.types.is_datetime64_any_dtype(values):
-        return values.dt.strftime("%Y-%m-%d")
+        return pd.Series(values.dt.strftime("%Y-%m-%d"))
     return values.astype("string").fillna("")
 
 
@@ -76,6 +76,6 @@ def likeness(made: pd.DataFrame, real: pd.DataFrame, columns: Sequence[str]) -> 
 def _distance(left: pd.Series[Any], right: pd.Series[Any]) -> float:
     if pd.api.types.is_numeric_dtype(right) and right.nunique() > 20:
         edges = np.unique(np.nanquantile(right.astype(float), np.linspace(0, 1, 11)))
-        left, right = pd.cut(left.astype(float), edges), pd.cut(right.astype(float), edges)
+        left, right = (pd.Series(np.digitize(part.astype(float), edges)) for part in (left, right))
     shares = [part.astype("string").value_counts(normalize=True) for part in (left, right)]
     return float(pd.concat(shares, axis=1).fillna(0).diff(axis=1).iloc[:, 1].abs().sum() / 2)

@@ -47,11 +47,12 @@ def generate(frame: pd.DataFrame, columns: Sequence[Column], rows: int) -> pd.Da
     plain = [c for c in columns if c.kind != "key"]
     told = told_by(frame, [c.name for c in plain if c.kind == "text"])
     learnable = [c for c in plain if frame[c.name].notna().any() and c.name not in told]
-    made = _copula(frame[[c.name for c in learnable]], learnable, rows) if learnable else pd.DataFrame(index=range(rows))
+    made = (
+        _copula(frame[[c.name for c in learnable]], learnable, rows) if learnable else pd.DataFrame(index=range(rows))
+    )
     for name, teller in told.items():
         made[name] = made[teller].map(frame.dropna(subset=[teller]).groupby(teller)[name].first())
-    empty = {c.name: [None] * rows for c in plain if c.name not in made}
-    return made.assign(**empty)[[c.name for c in plain]]
+    return made.reindex(columns=[c.name for c in plain])  # what could not be learnt stays missing
 
 
 def told_by(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, str]:
@@ -77,7 +78,8 @@ def _copula(frame: pd.DataFrame, columns: Sequence[Column], rows: int) -> pd.Dat
     fitted = frame.sample(min(len(frame), MOST_FITTED), random_state=SEED).reset_index(drop=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SDV warns of every column it thinks personal
-        synthesizer = GaussianCopulaSynthesizer(metadata)
+        # Fitting SDV's own choice of distributions takes minutes on a wide table, and a sample is for its shape.
+        synthesizer = GaussianCopulaSynthesizer(metadata, default_distribution="norm")
         synthesizer.fit({TABLE: fitted})
         made: pd.DataFrame = synthesizer.sample(num_rows=rows)[TABLE]
     return made.assign(**{c.name: _finish(made[c.name], c.kind) for c in columns})
