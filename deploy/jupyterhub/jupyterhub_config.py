@@ -9,7 +9,7 @@ from enclave.gateway.authenticator import EnclaveAuthenticator
 from enclave.gateway.door.proxy import EnclaveProxy
 from enclave.kernel import log
 from enclave.kernel.settings import settings
-from enclave.workspaces import sessions
+from enclave.workspaces import cgroups, sessions
 from enclave.workspaces.spawner import EnclaveSpawner
 
 here = Path(__file__).resolve().parent
@@ -18,6 +18,7 @@ log.configure()
 for folder in ("srv", "gw"):
     (config.run_dir / folder).mkdir(parents=True, exist_ok=True, mode=0o711)
 sessions.end_lost()
+cgroups.sweep(config.run_dir.name)
 hubconfig.watch_services_promptly()
 
 c = get_config()  # noqa: F821 - provided by traitlets

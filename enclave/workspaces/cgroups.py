@@ -113,6 +113,17 @@ def make(name: str, limits: Limits, root: Path = ROOT) -> Cgroup:
     return group
 
 
+def sweep(prefix: str, root: Path = ROOT) -> int:
+    """Remove the groups `<prefix>-*` an earlier, killed run left, and whatever still runs in them; return how many."""
+    tops = [root / "enclave", *(root / controller / "enclave" for controller in ("memory", "pids", "cpu"))]
+    found = [folder for top in tops if top.exists() for folder in top.glob(f"{prefix}-*") if folder.is_dir()]
+    for folder in found:
+        left = Cgroup(1, (folder,))
+        left.kill()
+        left.remove()
+    return len(found)
+
+
 def _version_2(name: str, root: Path) -> Cgroup | None:
     controllers = root / "cgroup.controllers"
     if not controllers.exists() or not {"memory", "pids"} <= set(controllers.read_text().split()):

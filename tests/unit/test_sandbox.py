@@ -198,6 +198,18 @@ def test_without_controllers_there_is_no_group(tmp_path: Path) -> None:
     group.remove()
 
 
+def test_groups_of_a_killed_run_are_swept_and_others_stay(tmp_path: Path) -> None:
+    for name in (
+        "memory/enclave/enclave-1a-li--p-abc",
+        "pids/enclave/enclave-1a-li--p-abc",
+        "memory/enclave/enclave-2b-x",
+    ):
+        (tmp_path / name).mkdir(parents=True)
+    assert cgroups.sweep("enclave-1a", tmp_path) == 2
+    assert [path.name for path in (tmp_path / "memory/enclave").iterdir()] == ["enclave-2b-x"]
+    assert cgroups.sweep("enclave-1a", tmp_path / "nothing") == 0
+
+
 # -- folders, sockets, logs ---------------------------------------------------------------------------
 def test_a_folder_appears_whole_and_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENCLAVE_HOME", str(tmp_path))

@@ -110,7 +110,9 @@ def socket_other_families(_spec: Spec) -> str:
 @probe
 def socket_high_bits(_spec: Spec) -> str:
     """A family whose high bits a filter may see but the kernel ignores is refused too."""
-    actions = (syscall(SYSCALLS["socket"], (1 << 32) | NAMED[name], socket.SOCK_DGRAM, 0) for name in ("vsock", "packet"))
+    actions = (
+        syscall(SYSCALLS["socket"], (1 << 32) | NAMED[name], socket.SOCK_DGRAM, 0) for name in ("vsock", "packet")
+    )
     return next(filter(None, (refused(action, errno.EAFNOSUPPORT) for action in actions)), "")
 
 
