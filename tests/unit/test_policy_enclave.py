@@ -138,6 +138,9 @@ def test_what_holds_during_and_after() -> None:
     granted = decide(fulfilled(research("grant")))
     assert granted.asks("disclosure_recorded") and granted.asks("destruction")
     assert decide(fulfilled(research("mount"))).asks("limited_environment")
+    for door in ("agreement", "grant", "mount"):
+        ended = next(one for one in decide(fulfilled(research(door))).duties if one.code == "destruction")
+        assert "end-destroy" in ended.sources and "B.2-2-2b" in ended.clauses
     assert decide(fulfilled(research("query"))).asks("audit")
     assert decide(fulfilled(care())).asks("disclosure_recorded")
 
