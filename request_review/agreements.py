@@ -6,21 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import typst
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from enclave.kernel.errors import EnclaveError, Unavailable
+from enclave.kernel.errors import EnclaveError
 from enclave.kernel.settings import settings
+from request_review.printing import pdf
 from request_review.rulebook import Rules, rules
-
-TEMPLATE = Path(__file__).with_name("agreement.typ")
-FONTS = {"song": ("Noto Serif CJK SC", "Source Han Serif SC"), "hei": ("Noto Sans CJK SC", "Source Han Sans SC")}
 
 
 class Unfilled(EnclaveError):
@@ -90,29 +85,8 @@ def render(facts: Mapping[str, Any], annex: Mapping[str, str], number: str, draw
         },
         "signing": template["signing"],
         "colophon": f"模版：{template['zh']}（{template.stamp}），依据 T/SHIA 8—2020 附录 B。",
-        "fonts": {role: _font(role) for role in FONTS},
     }
-    inputs = {"data": json.dumps(data, ensure_ascii=False, sort_keys=True)}
-    made = typst.compile(
-        str(TEMPLATE), sys_inputs=inputs, timestamp=int(drawn_up.timestamp()), font_paths=_font_paths()
-    )
-    return bytes(made)
-
-
-def _font_paths() -> list[str]:
-    return [str(path) for path in (Path(__file__).parents[1] / "deploy" / "fonts",) if path.is_dir()]
-
-
-@lru_cache(maxsize=1)
-def _families() -> frozenset[str]:
-    return frozenset(typst.Fonts(font_paths=_font_paths()).families())
-
-
-def _font(role: str) -> str:
-    for family in FONTS[role]:
-        if family in _families():
-            return family
-    raise Unavailable("request_fonts_missing", fonts=" / ".join(FONTS[role]))
+    return pdf("agreement", data, drawn_up)
 
 
 def _key() -> Ed25519PrivateKey:

@@ -21,7 +21,7 @@ from enclave.kernel.unit import unit_of_work
 from request_review import agreements, earlier
 from request_review.applying import check_basis, close, expect
 from request_review.case import Case, check_step, load, locked
-from request_review.forms import day, fields
+from request_review.forms import day, fields, filter_text
 from request_review.history import History
 from request_review.models import Registration, Request, Signature
 from request_review.reviewing import check_history
@@ -99,7 +99,7 @@ def _annex(case: Case) -> dict[str, str]:
         "dataset": f"{detail.title_zh}（{detail.id}）",
         "version": _version_text(version, answers),
         "columns": "、".join(decision["columns"]),
-        "rows": _filter_text(answers.get("row_filter", [])),
+        "rows": filter_text(answers.get("row_filter", [])),
         "purpose": f"{answers['purpose']} {_option('purpose', answers)}（{_option('purpose_kind', answers)}）",
         "period": f"{answers['starts_on']} 至 {answers['ends_on']}（含当日，北京时间）",
         "people": _people(case),
@@ -121,15 +121,6 @@ def _option(code: str, answers: Mapping[str, Any]) -> str:
 
 def _version_text(version: VersionView, answers: Mapping[str, Any]) -> str:
     return f"{_option('version_kind', answers)}，第 {version.level} 级，版本 {version.id}（第 {version.number} 版）"
-
-
-def _filter_text(row_filter: list[dict[str, Any]]) -> str:
-    def words(part: dict[str, Any]) -> str:
-        if part["op"] == "in":
-            return f"{part['column']} 属于 {'、'.join(map(str, part['value']))}"
-        return f"{part['column']} {part['op']} {part['value']}"
-
-    return "；".join(words(part) for part in row_filter) or "全部人群"
 
 
 def _people(case: Case) -> str:

@@ -192,3 +192,14 @@ def phone_problem(number: str) -> Problem | None:
 def day(answers: Mapping[str, Any], code: str) -> date | None:
     """Return a date answer, or None when it is empty."""
     return date.fromisoformat(answers[code]) if answers.get(code) else None
+
+
+def filter_text(row_filter: Sequence[Mapping[str, Any]]) -> str:
+    """Return a row filter as a Chinese document states it."""
+
+    def words(part: Mapping[str, Any]) -> str:
+        if part["op"] == "in":
+            return f"{part['column']} 属于 {'、'.join(map(str, part['value']))}"
+        return f"{part['column']} {part['op']} {part['value']}"
+
+    return "；".join(words(part) for part in row_filter) or "全部人群"

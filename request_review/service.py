@@ -9,7 +9,7 @@ from enclave.kernel import storage
 from enclave.kernel.db import reading
 from enclave.kernel.errors import NotFound
 from enclave.kernel.identity import Account, AccountRole, Actor, Role, roles_of
-from request_review import applying, concluding, conflicts, reviewing, showing
+from request_review import applying, concluding, conflicts, printed, reviewing, showing
 from request_review.case import INSIDERS, check_visible, load, parties
 from request_review.forms import Field, fields, sections
 from request_review.models import Assignment, Request, RequestMember
@@ -36,9 +36,9 @@ from request_review.workflow import workflow
 __all__ = [
     "AssignReviewers", "Attach", "CandidateView", "Criterion", "Decide", "DeclareConflict", "Decline", "Field",
     "RegisterGrant", "RequestLine", "RequestView", "Review", "Rules", "SaveDraft", "Sign", "Submit", "Withdraw",
-    "agreement_pdf", "assign_reviewers", "attach", "decide", "declare_conflict", "decline", "detach", "download",
-    "draw_up_agreement", "fields", "find", "my_requests", "queue", "register_grant", "review", "reviewer_candidates",
-    "rules", "save_draft", "sections", "sign", "submit", "view", "withdraw",
+    "agreement_pdf", "application_pdf", "assign_reviewers", "attach", "decide", "declare_conflict", "decline", "detach",
+    "download", "draw_up_agreement", "fields", "find", "my_requests", "queue", "register_grant", "review",
+    "reviewer_candidates", "rules", "save_draft", "sections", "sign", "submit", "view", "withdraw",
 ]  # fmt: skip
 
 
@@ -211,6 +211,14 @@ def download(actor: Actor, request_id: str, file_id: str) -> tuple[str, str, byt
     with reading() as session:
         key = next(file.object_key for file in load(session, request_id).files if file.id == file_id)
     return found.name, found.media_type, storage.fetch_bytes(key)
+
+
+def application_pdf(actor: Actor, request_id: str) -> bytes:
+    """Return the application printed as the form of Appendix A, for whoever may see the request."""
+    with reading() as session:
+        case = load(session, request_id)
+        check_visible(case, actor, parties(case, actor))
+        return printed.application(case)
 
 
 def agreement_pdf(actor: Actor, request_id: str) -> bytes:

@@ -10,7 +10,7 @@ import pikepdf
 import pytest
 
 from enclave.kernel.errors import EnclaveError, Unavailable
-from request_review import agreements
+from request_review import agreements, printing
 from request_review.rulebook import rules
 
 AT = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_answers_are_words_and_never_markup_or_placeholders():
 
 
 def test_missing_fonts_are_named_with_the_way_to_get_them(monkeypatch):
-    monkeypatch.setattr(agreements, "_families", lambda: frozenset())
+    monkeypatch.setattr(printing, "families", lambda: frozenset())
     with pytest.raises(Unavailable) as refused:
         agreements.render(FACTS, ANNEX, "1", AT)
     assert "fonts-noto-cjk" in refused.value.message("zh")

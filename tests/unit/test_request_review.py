@@ -14,7 +14,7 @@ from enclave.kernel.db import engine, reading
 from enclave.kernel.errors import EnclaveError
 from enclave.kernel.identity import Account, Role
 from enclave.kernel.unit import unit_of_work
-from request_review import earlier, jobs, service
+from request_review import earlier, jobs, printed, service
 from request_review.models import Request, Signature
 from request_review.reviewing import digest
 from tests.factories import requests as make
@@ -347,7 +347,8 @@ def test_another_version_of_the_data_hides_nothing(people, data):
 @pytest.mark.promise("P9")
 @pytest.mark.clause("10.4.2-e-2d3")
 def test_moving_to_another_institution_hides_nothing(people, account, data):
-    make.granted(people, data.id)
+    first = make.submitted(people["li"], data.id)
+    service.withdraw(people["li"], service.Withdraw(first.id, first.version, "换题"))
     with unit_of_work(people["he"]) as unit:
         unit.get(Account, "li").institution = "ELSE"
         unit.record("account.moved", "account:li")
@@ -355,7 +356,8 @@ def test_moving_to_another_institution_hides_nothing(people, account, data):
     at_the_old_place = make.submitted(people["zhang"], data.id, **near)
     at_the_new_place = make.submitted(account("gao", Role.RESEARCHER, institution="ELSE"), data.id, **near)
     for request in (at_the_old_place, at_the_new_place):
-        assert service.view(people["wang"], request.id).history.outcome == "deny"
+        history = service.view(people["wang"], request.id).history
+        assert first.id in {each.label for each in history.beside} and history.outcome == "ask"
 
 
 @pytest.mark.promise("P9")
@@ -382,3 +384,30 @@ def test_what_is_granted_while_the_check_runs_makes_it_run_again(people, data, m
     else:
         command = service.Submit(request.id, request.version)
         assert refused(service.submit, people["li"], command) == "request_history_stale"
+
+
+@pytest.mark.clause("A-0")
+@pytest.mark.clause("A-7")
+def test_the_application_is_printed_as_appendix_a_at_every_stage_for_those_who_may_see_it(people, data, monkeypatch):
+    printed_data = []
+    monkeypatch.setattr(printed, "pdf", lambda template, content, at: printed_data.append(content) or b"%PDF")
+    draft = service.save_draft(people["li"], service.SaveDraft({"title": "一"}))
+    assert service.application_pdf(people["li"], draft.id) == b"%PDF"  # empty boxes, no failure
+    request = make.decided(people, make.submitted(people["li"], data.id))
+    for name in ("li", "wang", "wu"):
+        service.application_pdf(people[name], request.id)
+    assert refused(service.application_pdf, people["zhao"], request.id) == "not_found"
+    content = printed_data[-1]
+    assert content["title"] == "锦江医学院附属医院数据资源申请表"
+    assert [each["label"] for each in content["delivery"] if each["chosen"]] == ["分析空间"]
+    assert {"纸质", "电子表格", "数据库文件", "接口"} <= {each["label"] for each in content["delivery"]}
+    assert "Wang" in content["section_head"]["who"] and "Wu" in content["head"]["who"]
+    assert "2 名专家" in content["leader"]["who"] and content["receipt"] == printed.PENDING
+    labels = {row["label"] for section in content["sections"] for row in section["rows"]}
+    assert labels == {field.zh for field in service.fields().values() if field.asked(request.answers)}
+
+
+def test_the_printed_form_is_a_pdf(people, data):
+    request = make.submitted(people["li"], data.id)
+    made = service.application_pdf(people["li"], request.id)
+    assert made.startswith(b"%PDF") and made == service.application_pdf(people["li"], request.id)
