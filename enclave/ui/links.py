@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -44,3 +45,9 @@ def go(path: str, **query: str) -> None:
 def asked(name: str) -> str:
     """Return a parameter of the page's address; empty when it is not there."""
     return str(st.query_params.get(name, ""))
+
+
+def query() -> str:
+    """Return the parameters of the page's address with their question mark; empty when there are none."""
+    parameters = st.query_params.to_dict()
+    return f"?{urlencode(parameters)}" if parameters else ""

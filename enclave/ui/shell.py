@@ -75,7 +75,7 @@ def run(portal: Portal) -> None:
     admitted = portal.anonymous or bool(actor.roles)
     entries = [entry for entry in portal.entries if admitted and entry.open_to(actor)]
     current = _navigate(portal, entries)
-    _frame(portal, entries, actor)
+    _frame(portal, entries, actor, current)
     components.show_flash()
     if admitted:
         current.run()
@@ -86,19 +86,25 @@ def run(portal: Portal) -> None:
 
 
 def _navigate(portal: Portal, entries: Sequence[Entry]) -> Page:
+    """Choose the page of the address; one that is not the visitor's says so instead of leading elsewhere."""
     pages = {
-        entry.path: st.Page(entry.page, title=text(entry.title), url_path=entry.path, default=index == 0)
-        for index, entry in enumerate(entries)
+        entry.path: st.Page(
+            entry.page if entry in entries else _closed,
+            title=text(entry.title),
+            url_path=entry.path,
+            default=index == 0,
+        )
+        for index, entry in enumerate(portal.entries)
     }
-    links.register(pages)
-    return st.navigation(list(pages.values()) or [st.Page(_nothing, title=text(portal.title))], position="hidden")
+    links.register({entry.path: pages[entry.path] for entry in entries})
+    return st.navigation(list(pages.values()), position="hidden")
 
 
-def _nothing() -> None:
-    """Stand in for the pages of somebody who has none."""
+def _closed() -> None:
+    components.empty(text("ui_closed"), text("ui_closed_hint"))
 
 
-def _frame(portal: Portal, entries: Sequence[Entry], actor: Actor) -> None:
+def _frame(portal: Portal, entries: Sequence[Entry], actor: Actor, current: Page) -> None:
     visible = [entry for entry in entries if not entry.hidden]
     if portal.sidebar:
         with st.sidebar:
@@ -114,7 +120,7 @@ def _frame(portal: Portal, entries: Sequence[Entry], actor: Actor) -> None:
             for entry in visible:
                 links.link(entry.path, text(entry.title))
             _neighbour(portal)
-    _topbar(portal, actor)
+    _topbar(portal, actor, current)
 
 
 def _brand(portal: Portal) -> None:
@@ -140,7 +146,7 @@ def _sections(entries: Sequence[Entry]) -> None:
             links.link(entry.path, text(entry.title), icon=entry.icon or None)
 
 
-def _topbar(portal: Portal, actor: Actor) -> None:
+def _topbar(portal: Portal, actor: Actor, current: Page) -> None:
     with st.container(key="topbar", horizontal=True, vertical_alignment="center", gap="small"):
         if actor.display_name:
             st.html(f'<span class="who">{escape(actor.display_name)}</span>', width="content")
@@ -150,7 +156,8 @@ def _topbar(portal: Portal, actor: Actor) -> None:
         if session.username():
             components.anchor(text("ui_sign_out"), f"{portal.prefix}logout")
         else:
-            components.anchor(text("ui_sign_in"), session.sign_in_path(portal.prefix))
+            here = portal.prefix + current.url_path + links.query()
+            components.anchor(text("ui_sign_in"), session.sign_in_path(portal.prefix, here))
 
 
 def _footer() -> None:
