@@ -57,11 +57,28 @@ class Use:
 
 
 def column(
-    name: str, role: str, level: int | None, category: str, kind: str = "", topics: Iterable[str] = ()
+    name: str,
+    role: str,
+    level: int | None,
+    category: str,
+    kind: str = "",
+    *,
+    treated: str = "",
+    topics: Iterable[str] = (),
 ) -> Column:
-    """Return a column from what the catalogue says of a variable; a kind that is a sensitive topic counts as one."""
+    """Return a column from what the catalogue says of a variable; a kind that is a sensitive topic counts as one.
+
+    Of a released version pass `level=None`, for the version has a level of its own, and `treated`: a direct
+    identifier that was encrypted (a keyed pseudonym) identifies nobody alone, one that was generalised only together
+    with others (10.4.2-e-1l). What was deleted is no column of the version.
+    """
+    if role == "direct" and treated in _TREATED:
+        role = _TREATED[treated]
     found = frozenset(topics) | ({kind} & current().words("topics").keys())
     return Column(name, role, level, class_=category, topics=tuple(sorted(found)))
+
+
+_TREATED = {"encryption": "other", "generalisation": "quasi"}
 
 
 def listed(system: str, category: str, item: str = "") -> Degrees:

@@ -159,8 +159,19 @@ def test_an_unverified_organisation_is_asked_about() -> None:
 
 def test_a_column_s_kind_may_be_a_sensitive_topic() -> None:
     assert doors.column("note", "sensitive", 4, "electronic_medical_record", "free_text").topics == ("free_text",)
-    assert doors.column("v", "direct", 4, "personal_attribute", "genetic", ("hiv",)).topics == ("genetic", "hiv")
+    assert doors.column("v", "direct", 4, "personal_attribute", "genetic", topics=("hiv",)).topics == ("genetic", "hiv")
     assert doors.column("age", "quasi", 2, "personal_attribute", "age").topics == ()
+
+
+def test_a_treated_identifier_is_no_longer_direct() -> None:
+    roles = {
+        treated: doors.column("id", "direct", None, "personal_attribute", "person_key", treated=treated).role
+        for treated in ("", "encryption", "generalisation", "deletion")
+    }
+    assert roles == {"": "direct", "encryption": "other", "generalisation": "quasi", "deletion": "direct"}
+    key = doors.column("id", "direct", None, "personal_attribute", "person_key", treated="encryption")
+    assert mount(replace(SET, columns=(*COLUMNS, key))).allowed
+    assert doors.column("sex", "quasi", None, "personal_attribute", treated="encryption").role == "quasi"
 
 
 def test_a_request_travels_as_json() -> None:
