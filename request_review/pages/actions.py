@@ -81,7 +81,7 @@ def _conflict(actor: Actor, view: RequestView) -> None:
 
 
 def _decline(actor: Actor, view: RequestView) -> None:
-    judging.decline(actor, view)
+    deciding.decline(actor, view)
 
 
 WAITING: dict[str, Panel] = {

@@ -16,9 +16,10 @@ from request_review.forms import Field, Problem, fields, sections
 from request_review.pages import draft as drafts
 from request_review.pages import papers, submission, widgets
 from request_review.pages.draft import STEPS, Draft
-from request_review.pages.place import Place
+from request_review.pages.place import Place, place_key
 
 RAIL = "apply_rail"
+CHOICES = ("choice", "dataset")
 
 
 def page() -> None:
@@ -52,7 +53,8 @@ def _rail(draft: Draft) -> None:
 
 
 def _step(actor: Actor, draft: Draft, problems: tuple[Problem, ...]) -> None:
-    place = Place(draft.request_id or "new", draft.base, _entry(actor, draft), draft.working.get("version_kind", ""))
+    _take_choices(draft)
+    place = Place(draft.key, draft.base, _entry(actor, draft), draft.working.get("version_kind", ""))
     for number, section in enumerate(drafts.sections_of(draft.step)):
         if number:
             st.divider()
@@ -62,6 +64,14 @@ def _step(actor: Actor, draft: Draft, problems: tuple[Problem, ...]) -> None:
             for column, field in zip(st.columns(2) if len(row) == 2 else [st.container()], row, strict=True):
                 with column:
                     _field(draft, place, field, problems)
+
+
+def _take_choices(draft: Draft) -> None:
+    """Take what was chosen just now before anything is drawn: other fields of this step are asked because of it."""
+    for field in fields().values():
+        key = place_key(draft.key, field.code)
+        if field.section in drafts.sections_of(draft.step) and field.type in CHOICES and key in st.session_state:
+            draft.working[field.code] = st.session_state[key] or ""
 
 
 def _field(draft: Draft, place: Place, field: Field, problems: tuple[Problem, ...]) -> None:

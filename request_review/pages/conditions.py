@@ -48,7 +48,7 @@ def _value(key: str, variable: VariableView, op: str, value: Any) -> Any:
         kept = [str(each) for each in (value if isinstance(value, list) else [value]) if str(each) in names]
         if op == "in":
             return st.multiselect(words, list(names), default=kept, format_func=names.__getitem__, key=f"{key}-codes",
-                                  placeholder=text("ui_choose"))  # fmt: skip
+                                  placeholder=text("ui_choose"), select_all=False)  # fmt: skip
         start = list(names).index(kept[0]) if kept else None
         return st.selectbox(words, list(names), index=start, format_func=names.__getitem__, key=f"{key}-code",
                             placeholder=text("ui_choose")) or ""  # fmt: skip

@@ -1,4 +1,4 @@
-"""The authority's decision, everybody's signature, the registration, as forms."""
+"""The decision, the data manager's that nothing is opened, everybody's signature, the registration, as forms."""
 
 from __future__ import annotations
 
@@ -9,31 +9,27 @@ from enclave.kernel.identity import Actor
 from enclave.ui import components as ui
 from enclave.ui import session
 from request_review import service
-from request_review.pages import agreement
-from request_review.pages.judging import names
-from request_review.views import Decide, RegisterGrant, RequestView, Sign
+from request_review.pages import agreement, judging
+from request_review.views import Decide, Decline, RegisterGrant, RequestView, Sign
 
 
 def decide(actor: Actor, view: RequestView) -> None:
     """Approve or refuse; approval runs the history check again on today's records."""
     if view.history:
         ui.small(view.history.sentence(session.language()))
-    known, asked = names("decision_clauses"), list(view.answers.get("columns", []))
+    asked = list(view.answers.get("columns", []))
     with st.form(f"decide-{view.id}", border=False):
         options = {"yes": text("decide_approve"), "no": text("decide_refuse")}
         choice = st.radio(
             text("decide_choice"), list(options), index=None, format_func=options.__getitem__, horizontal=True
         )
         reasons = st.text_area(text("decision_reasons"), max_chars=1000) or ""
-        chosen = st.multiselect(
-            text("decision_clauses"),
-            list(known),
-            format_func=lambda c: f"{c} {known[c]}",
-            placeholder=text("ui_choose"),
-        )
+        chosen = clauses()
         conditions = st.text_area(text("decision_conditions"), max_chars=1000, height=80) or ""
         with st.expander(text("decide_narrow")):
-            columns = st.multiselect(text("decision_columns"), asked, default=asked, placeholder=text("ui_choose"))
+            columns = st.multiselect(
+                text("decision_columns"), asked, default=asked, placeholder=text("ui_choose"), select_all=False
+            )
             own_budget = st.number_input(
                 text("decide_epsilon"), min_value=0.0, value=None, step=0.5, help=text("decide_epsilon_help")
             )
@@ -43,12 +39,38 @@ def decide(actor: Actor, view: RequestView) -> None:
                     return ui.notice(text("decide_choose_first"), "warn")
                 narrowed = tuple(columns) if set(columns) != set(asked) else ()
                 command = Decide(
-                    view.id, view.version, choice == "yes", reasons, tuple(chosen), conditions, narrowed, own_budget
+                    view.id, view.version, choice == "yes", reasons, chosen, conditions, narrowed, own_budget
                 )
                 service.decide(actor, command)
                 ui.flash(text("decide_done"))
                 st.rerun()
     return None
+
+
+def clauses() -> tuple[str, ...]:
+    """Ask which clauses a decision rests on."""
+    known = judging.names("decision_clauses")
+    chosen = st.multiselect(
+        text("decision_clauses"),
+        list(known),
+        format_func=lambda clause: f"{clause} {known[clause]}",
+        placeholder=text("ui_choose"),
+        select_all=False,
+    )
+    return tuple(chosen)
+
+
+def decline(actor: Actor, view: RequestView) -> None:
+    """Do not open the data."""
+    with st.form(f"decline-{view.id}", border=False):
+        given = judging.criteria(f"decline-{view.id}")
+        reasons = st.text_area(text("decision_reasons"), max_chars=1000) or ""
+        chosen = clauses()
+        if st.form_submit_button(text("decline_now"), type="primary"):
+            with ui.guarded():
+                service.decline(actor, Decline(view.id, view.version, given, reasons, chosen))
+                ui.flash(text("decline_done"))
+                st.rerun()
 
 
 def sign(actor: Actor, view: RequestView) -> None:

@@ -38,11 +38,14 @@ class Draft:
     checked: bool = False
 
     @property
+    def key(self) -> str:
+        """Return what the keys of its inputs begin with."""
+        return self.request_id or "new"
+
+    @property
     def dirty(self) -> bool:
-        """Tell whether something is written that the database does not hold."""
-        return {k: v for k, v in self.working.items() if v not in ("", [], None)} != {
-            k: v for k, v in self.saved.items() if v not in ("", [], None)
-        }
+        """Tell whether something is written that the database does not hold; an untouched box or a 0 is nothing."""
+        return {k: v for k, v in self.working.items() if v} != {k: v for k, v in self.saved.items() if v}
 
     @property
     def following(self) -> str:

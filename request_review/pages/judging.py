@@ -10,7 +10,7 @@ from enclave.ui import components as ui
 from enclave.ui import links, session
 from request_review import service
 from request_review.rulebook import rules
-from request_review.views import AssignReviewers, CandidateView, Criterion, Decline, RequestView, Review
+from request_review.views import AssignReviewers, CandidateView, Criterion, RequestView, Review
 
 
 def names(group: str) -> dict[str, str]:
@@ -19,7 +19,8 @@ def names(group: str) -> dict[str, str]:
     return {code: texts[session.language()] for code, texts in found.get("options", found).items()}
 
 
-def _criteria(key: str) -> dict[str, Criterion]:
+def criteria(key: str) -> dict[str, Criterion]:
+    """Ask for the points of every criterion of an evaluation."""
     found = {}
     for code, name in names("evaluation").items():
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -36,19 +37,20 @@ def assign(actor: Actor, view: RequestView) -> None:
     candidates = service.reviewer_candidates(actor, view.id)
     free = {each.username: each for each in candidates if each.free}
     with st.form(f"assign-{view.id}", border=False):
-        criteria, opinion = {}, ""
+        given, opinion = {}, ""
         if view.evaluation is None:
-            criteria = _criteria(f"assign-{view.id}")
+            given = criteria(f"assign-{view.id}")
             opinion = st.text_area(text("evaluation_opinion"), max_chars=1000) or ""
         chosen = st.multiselect(
             text("assign_reviewers"),
             list(free),
             format_func=lambda name: _candidate(free[name]),
             placeholder=text("ui_choose"),
+            select_all=False,
         )
         if st.form_submit_button(text("assign_send"), type="primary"):
             with ui.guarded():
-                command = AssignReviewers(view.id, view.version, tuple(chosen), criteria, opinion)
+                command = AssignReviewers(view.id, view.version, tuple(chosen), given, opinion)
                 service.assign_reviewers(actor, command)
                 ui.flash(text("assign_done", count=len(chosen)))
                 st.rerun()
@@ -69,25 +71,6 @@ def _excluded(candidates: list[CandidateView]) -> None:
 
 def _reasons(each: CandidateView) -> str:
     return "；".join(each.conflicts_zh) if session.language() == "zh" else "; ".join(each.conflicts_en)
-
-
-def decline(actor: Actor, view: RequestView) -> None:
-    """Do not open the data."""
-    with st.form(f"decline-{view.id}", border=False):
-        criteria = _criteria(f"decline-{view.id}")
-        reasons = st.text_area(text("decision_reasons"), max_chars=1000) or ""
-        known = names("decision_clauses")
-        chosen = st.multiselect(
-            text("decision_clauses"),
-            list(known),
-            format_func=lambda c: f"{c} {known[c]}",
-            placeholder=text("ui_choose"),
-        )
-        if st.form_submit_button(text("decline_now"), type="primary"):
-            with ui.guarded():
-                service.decline(actor, Decline(view.id, view.version, criteria, reasons, tuple(chosen)))
-                ui.flash(text("decline_done"))
-                st.rerun()
 
 
 def review(actor: Actor, view: RequestView) -> None:

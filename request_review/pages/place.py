@@ -26,7 +26,12 @@ class Place:
 
     def key(self, code: str) -> str:
         """Return the widget key of a field."""
-        return f"apply-{self.draft}-{code}"
+        return place_key(self.draft, code)
+
+
+def place_key(draft: str, code: str) -> str:
+    """Return the widget key of a field of a draft."""
+    return f"apply-{draft}-{code}"
 
 
 def label(field: Field) -> str:

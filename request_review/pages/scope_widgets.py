@@ -44,6 +44,7 @@ def columns(field: Field, value: Any, place: Place) -> list[str]:
         default=kept,
         format_func=lambda name: named(name, found[name]),
         placeholder=text("apply_columns_hint"),
+        select_all=False,  # the fewest columns, not all of them
         **common(field, place),
     )
     roles = [ui.code_name("role", role) for role in dict.fromkeys(found[name].role for name in chosen)]

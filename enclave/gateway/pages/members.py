@@ -52,6 +52,7 @@ def _change(actor: Actor, found: dict[str, AccountView]) -> None:
         format_func=role_name,
         key=f"roles-{account.username}",
         placeholder=text("ui_choose"),
+        select_all=False,
     )
     with st.container(horizontal=True):
         if st.button(text("members_set_roles"), type="primary"):
@@ -80,8 +81,9 @@ def _open(actor: Actor) -> None:
         institution = st.text_input(text("members_institution"), max_chars=60) or ""
         title = st.text_input(text("members_post"), max_chars=60) or ""
         roles = st.multiselect(
-            text("members_roles"), list(Role), format_func=role_name, placeholder=text("ui_choose"), key="open-roles"
-        )
+            text("members_roles"), list(Role), format_func=role_name, placeholder=text("ui_choose"), key="open-roles",
+            select_all=False,
+        )  # fmt: skip
         if st.form_submit_button(text("members_open"), type="primary"):
             with ui.guarded():
                 command = OpenAccount(username.strip(), name.strip(), institution.strip(), tuple(roles), title.strip())
