@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 TABLE = "table"
-MOST_FITTED = 5000  # rows the copula is fitted on
+MOST_FITTED = 3000  # rows the copula is fitted on: plenty for a sample of 200
 SEED = 20080801
 TAILS = (0.01, 0.99)  # beyond these quantiles nothing is learnt, so no extreme is shown
 

@@ -29,7 +29,7 @@ from synthetic.generator import Column
 MOST_ROWS = 200  # of any table of a sample (D23)
 CLAUSES = ("10.4.2-e-1g", "3.10-2s")
 HIDDEN = "_person"
-ROUNDS = 2  # samples to choose from
+ROUNDS = 2  # how often rows are made, until enough are nobody's
 FEWEST_PERSONS = 100  # with fewer, half of them tell too much of each: the table stays empty
 MOST_CODES = 150  # distinct whole numbers up to which a column that counts nothing is taken for codes
 # Kinds of the dictionary whose whole numbers count or measure.
@@ -182,9 +182,13 @@ def _unequal(
     Where a narrow table has so few different rows that they do not suffice, rows follow that at least k persons
     have in common and that therefore describe nobody; then fewer rows than asked for.
     """
-    parts = [generator.generate(learnt, columns, rows * 2, generator.SEED + turn) for turn in range(ROUNDS)]
-    made = pd.concat(parts, ignore_index=True)
-    having = assessment.sharing(made, real, plain, real[HIDDEN])
+    made, having = pd.DataFrame(columns=list(plain)), np.zeros(0, np.int64)
+    for turn in range(ROUNDS):
+        more = generator.generate(learnt, columns, rows * 2, generator.SEED + turn)
+        made = more if made.empty else pd.concat([made, more], ignore_index=True)
+        having = np.concatenate([having, assessment.sharing(more, real, plain, real[HIDDEN])])
+        if (having == 0).sum() >= rows:
+            break
     nobody, common = np.flatnonzero(having == 0), np.flatnonzero(having >= settings().k_deidentified)
     chosen = np.concatenate([nobody, common])[:rows]
     return made.iloc[np.sort(chosen)].reset_index(drop=True), int((having[chosen] > 0).sum())
