@@ -119,3 +119,13 @@ def measure(columns: Mapping[str, Any], persons: NDArray[np.int64]) -> dict[str,
     if not columns:
         return uniqueness.risk_of(np.array([len(np.unique(persons))]), len(persons), (), "person").as_dict()
     return uniqueness.risk(columns, tuple(columns), persons).as_dict()
+
+
+def measure_together(columns: Mapping[str, Any], persons: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the risk when an attacker sees all rows of a person at once, joined by the pseudonym.
+
+    Reported beside k, not enforced: whoever knows a person's whole course of stays needs no more to find him.
+    """
+    if not columns:
+        return measure(columns, persons)
+    return uniqueness.trajectories(columns, tuple(columns), persons).as_dict()

@@ -175,8 +175,9 @@ class _Maker:
         }
         if self.form == "deidentified":
             columns, persons = self._anonymous(name, columns, persons, report)
-        after = anonymity.measure({n: columns[n] for n in quasi if n in columns}, persons)
-        report |= {"rows": len(persons), "persons": len(np.unique(persons)), "after": after}
+        told = {n: columns[n] for n in quasi if n in columns}
+        report |= {"rows": len(persons), "persons": len(np.unique(persons))}
+        report |= {"after": anonymity.measure(told, persons), "together": anonymity.measure_together(told, persons)}
         self.persons.update(np.unique(persons).tolist())
         return _Made(pa.table({**columns, PERSON: persons}), report)
 

@@ -105,6 +105,8 @@ def test_the_deidentified_version_has_k_over_both_tables(built: dict[str, Versio
     sizes = telling.groupby([*own, *theirs], dropna=False)["_person"].nunique()
     assert sizes.min() >= settings().k_deidentified
     assert version.risk["tables"]["people"]["before"]["uniques"] > 0
+    together = version.risk["tables"]["visits"]["together"]
+    assert together["units"] == tables["visits"]["_person"].nunique()
 
 
 @one_database
