@@ -237,3 +237,30 @@ def test_a_professional_position_needs_a_verified_qualification() -> None:
     expect_denied(but(plain, position="attending_physician"), "professional-position", "3.7")
     assert but(plain, position="attending_physician", met=plain.met | {"qualification_verified"}).allowed
     assert but(plain, position="responsible_person").allowed
+
+
+# What each grading rule says, written a second time: (arguments of the column, level).
+COLUMN_GRADES = [
+    (("direct", "", ()), 4), (("quasi", "", ()), 3), (("sensitive", "", ()), 2), (("other", "", ()), 2),
+    (("other", "free_text", ()), 4), (("other", "biometric", ()), 4), (("other", "genetic", ()), 4),
+    (("other", "", ("special_disease",)), 5), (("other", "", ("performance",)), 5),
+    (("other", "", ("drug_consumption",)), 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "level"), COLUMN_GRADES)
+def test_a_column_has_the_level_of_its_strictest_finding(column, level: int) -> None:
+    grade = levels.column_grade(*column)
+    assert grade.level == level and grade.clause and grade.zh and grade.en
+
+
+def test_a_set_is_graded_by_what_its_records_are() -> None:
+    own = [levels.data_set_grade([], {role}, persons=True).level for role in ("direct", "quasi", "sensitive", "other")]
+    assert own == [4, 3, 2, 2] and levels.data_set_grade([], {"other"}, persons=False).level == 1
+
+
+def test_versions_have_their_levels() -> None:
+    expected = {"identifiable": 4, "limited": 3, "deidentified": 3, "synthetic": 1}
+    assert {kind: levels.version_grade(kind).level for kind in expected} == expected
+    below = {kind: levels.version_grade(kind, risk_below_threshold=True).level for kind in ("limited", "deidentified")}
+    assert below == {"limited": 2, "deidentified": 2}
