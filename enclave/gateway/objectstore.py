@@ -96,7 +96,13 @@ def start() -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(config.home), "ENCLAVE_HOME": str(config.home), "ENCLAVE_PART": "store", "GOMEMLIMIT": "400MiB"},
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(config.home),
+                "ENCLAVE_HOME": str(config.home),
+                "ENCLAVE_PART": "store",
+                "GOMEMLIMIT": "400MiB",
+            },
             preexec_fn=dying_with_parent,
             start_new_session=True,
         )
