@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from enclave.policy.request import as_plain
 from tests.factories.policy import fulfilled, research
 
 RUN = CliRunner()
+WHO = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
 MOUNT = ["action=mount", "scenario=10.4.2", "level=5", "identifiability=limited"]
 
 
@@ -77,6 +79,20 @@ def test_diff_says_which_decisions_change(home, folder: Path) -> None:
     changed = RUN.invoke(policy.app, ["diff", str(FOLDER), str(folder)])
     assert changed.exit_code == 1 and "history_check" in changed.stdout
     assert isinstance(RUN.invoke(policy.app, ["diff", "no-such-revision-or-folder"]).exception, Invalid)
+
+
+def test_diff_reads_a_revision(home, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(folder, checkout / "enclave" / "policy")
+    for arguments in (["init", "-q"], ["add", "-A"], [*WHO, "commit", "-qm", "rules"]):
+        subprocess.run(["git", "-C", str(checkout), *arguments], check=True)
+    monkeypatch.setattr(policy, "ROOT", checkout)
+    same = RUN.invoke(policy.app, ["diff", "HEAD"])
+    assert same.exit_code == 0, same.output
+    cells = folder / "vocab" / "catalogue.csv"
+    cells.write_text(cells.read_text("utf-8").replace("none,deidentified,agreement", "none,none,agreement"), "utf-8")
+    changed = RUN.invoke(policy.app, ["diff", "HEAD", str(folder)])
+    assert changed.exit_code == 1 and "enterprise" in changed.stdout and "deny" in changed.stdout
 
 
 def test_doc_writes_checks_and_removes(home, tmp_path: Path) -> None:
