@@ -43,6 +43,8 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def read_yaml(path: Path, faults: Faults) -> Located:
     """Return a file's mapping; what cannot be parsed is a fault with its line, and an empty mapping."""
+    if not _there(path, faults):
+        return Located()
     with path.open(encoding="utf-8") as stream:
         try:
             loader = _Loader(stream)
@@ -64,6 +66,8 @@ def read_yaml(path: Path, faults: Faults) -> Located:
 
 def read_csv(path: Path, columns: tuple[str, ...], faults: Faults) -> list[Located]:
     """Return rows with their lines; a header that differs or a row of another length is a fault."""
+    if not _there(path, faults):
+        return []
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.reader(stream)
         if tuple(next(reader, [])) != columns:
@@ -78,3 +82,10 @@ def read_csv(path: Path, columns: tuple[str, ...], faults: Faults) -> list[Locat
                 continue
             rows.append(row)
     return rows
+
+
+def _there(path: Path, faults: Faults) -> bool:
+    if not path.is_file():
+        faults.add("policy_fault_no_file", path.name, 1)
+        return False
+    return True

@@ -247,6 +247,18 @@ def test_the_platform_does_not_start_on_rules_that_do_not_hold(home, folder: Pat
     assert "enclave.yaml:" in refused.value.message("en") and "B.9" in refused.value.message("zh") and begun == []
 
 
+@pytest.mark.parametrize(
+    "name", ["clauses.csv", "glossary.yaml", "waivers.yaml", "vocab/workflows.yaml", "vocab/catalogue.csv"]
+)
+def test_a_file_that_is_not_there(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert (name.split("/")[-1], 1, "policy_fault_no_file") in faults(folder)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    assert ("clauses.csv", 1, "policy_fault_no_file") in faults(tmp_path)
+
+
 def test_a_file_that_is_no_mapping(folder: Path) -> None:
     (folder / "rules" / "enclave.yaml").write_text("- a\n- b\n", encoding="utf-8")
     assert ("enclave.yaml", 1, "policy_fault_yaml") in faults(folder)
