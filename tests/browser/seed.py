@@ -12,19 +12,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
-import standin  # noqa: E402  # found by the path set above, as the portals of these tests find it
+import standin  # noqa: E402  found by the path set above, as the portals of these tests find it
 
-from catalog_browser import service as catalogue  # noqa: E402
-from catalog_browser.views import DescribeDataSet, Texts  # noqa: E402
-from enclave.deidentify.service import RegisterDataSet, register  # noqa: E402
-from enclave.kernel.identity import Account, Actor, system  # noqa: E402
-from enclave.kernel.settings import settings  # noqa: E402
-from enclave.kernel.unit import unit_of_work  # noqa: E402
-from enclave.outputs.files import service as exports  # noqa: E402
-from request_review import service as requests  # noqa: E402
-from tests.factories import requests as made  # noqa: E402
-from tests.factories.accounts import PEOPLE, make_account  # noqa: E402
-from tests.fixtures.databases import lay_out  # noqa: E402
+from catalog_browser import service as catalogue  # noqa: E402  after the path is set
+from catalog_browser.views import DescribeDataSet, Texts  # noqa: E402  after the path is set
+from enclave.deidentify.service import RegisterDataSet, register  # noqa: E402  after the path is set
+from enclave.kernel.identity import Account, Actor, system  # noqa: E402  after the path is set
+from enclave.kernel.settings import settings  # noqa: E402  after the path is set
+from enclave.kernel.unit import unit_of_work  # noqa: E402  after the path is set
+from enclave.outputs.files import service as exports  # noqa: E402  after the path is set
+from request_review import service as requests  # noqa: E402  after the path is set
+from tests.factories import requests as made  # noqa: E402  after the path is set
+from tests.factories.accounts import PEOPLE, make_account  # noqa: E402  after the path is set
+from tests.fixtures.databases import lay_out  # noqa: E402  after the path is set
 
 LONG = "四川省二级及以上医疗机构慢性阻塞性肺疾病急性加重住院患者病案首页与随访数据（2015—2024 年，含检验与费用明细）"
 HOSTILE = (
