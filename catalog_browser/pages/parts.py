@@ -49,7 +49,7 @@ def _row(variable: VariableView, language: str) -> tuple[object, ...]:
     return (
         ui.Cell(variable.name, mono=True),
         "" if label == variable.name else label,
-        variable.dtype,
+        ui.code_name("dtype", variable.dtype),
         ui.Cell(ui.code_name("role", variable.role), TONES[variable.role]),
         variable.level,
         "; ".join(codes) + more,

@@ -48,17 +48,17 @@ def share(spent: float, total: float, *, spent_label: str, left_label: str, alt_
         alt.Chart(data)
         .mark_bar(size=18)
         .encode(
-            x=alt.X("value:Q", title=None, stack="zero", scale=alt.Scale(domain=[0, max(total, 1e-9)])),
+            x=alt.X("value:Q", axis=None, stack="zero", scale=alt.Scale(domain=[0, max(total, 1e-9)])),
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=[spent_label, left_label], range=[ACCENT, LINE]),
-                legend=alt.Legend(title=None, orient="bottom"),
+                legend=alt.Legend(title=None, orient="top"),
             ),
             order="order:Q",
             tooltip=[alt.Tooltip("part:N", title=""), alt.Tooltip("value:Q", title="ε", format=".4~g")],
         )
     )
-    _show(drawn.properties(height=70), alt_text)
+    _show(drawn.properties(height=28), alt_text)
 
 
 def _show(chart: alt.Chart, alt_text: str) -> None:

@@ -10,7 +10,7 @@ from enclave.kernel.errors import NotFound
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Actor
 from enclave.ui import components as ui
-from enclave.ui import links, session
+from enclave.ui import session
 from request_review import service
 from request_review.forms import Field, Problem, fields, sections
 from request_review.pages import draft as drafts
@@ -54,7 +54,8 @@ def _rail(draft: Draft) -> None:
 
 def _step(actor: Actor, draft: Draft, problems: tuple[Problem, ...]) -> None:
     _take_choices(draft)
-    place = Place(draft.key, draft.base, _entry(actor, draft), draft.working.get("version_kind", ""))
+    kind = draft.working.get("version_kind", "")
+    place = Place(draft.key, draft.base, _entry(actor, draft), kind, draft.opened)
     for number, section in enumerate(drafts.sections_of(draft.step)):
         if number:
             st.divider()
@@ -111,9 +112,3 @@ def _move(actor: Actor, draft: Draft) -> None:
         draft.save(actor)
         draft.open(goto)
         st.rerun()
-
-
-def start(dataset_id: str = "") -> None:
-    """Open the page on a new draft."""
-    drafts.forget()
-    links.go("apply", **({"dataset": dataset_id} if dataset_id else {}))

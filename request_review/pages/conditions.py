@@ -1,8 +1,9 @@
-"""One condition on rows: a column, a comparison, and a value of the kind the dictionary says."""
+"""One condition on rows: a column, a comparison, and a value of the kind the version holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,15 +13,57 @@ from enclave.kernel.i18n import text
 from enclave.ui import session
 from request_review.scope import OPS
 
+MOST_OFFERED = 60
+Value = str | int | float | bool
 
-def named(name: str, variable: VariableView) -> str:
-    """Return a column's name with its meaning."""
-    meaning = variable.label(session.language())
-    return name if meaning == variable.name else f"{name} · {meaning}"
+
+@dataclass(frozen=True)
+class Choice:
+    """A column that may be asked for: what the dictionary says of it, and values like those of the version.
+
+    Examples come from the synthetic sample, never from the data; there are none for a limited version, whose
+    columns hold what the dictionary says.
+    """
+
+    variable: VariableView
+    examples: tuple[Value, ...] = ()
+
+    def name(self, code: str) -> str:
+        """Return the column's name with its meaning."""
+        meaning = self.variable.label(session.language())
+        return code if meaning == self.variable.name else f"{code} · {meaning}"
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Return the values to choose from with their meanings; empty when they are too many to list."""
+        language = session.language()
+        coded = {code: f"{code} {texts.get(language, '')}".strip() for code, texts in self.variable.codes.items()}
+        if not self.examples:
+            return coded
+        seen = sorted({str(each) for each in self.examples})
+        return {each: coded.get(each, each) for each in seen} if len(seen) <= MOST_OFFERED else {}
+
+    def read(self, written: str) -> Value:
+        """Return what was chosen or typed as the kind of value the column holds."""
+        kinds = {type(each) for each in self.examples}
+        if kinds == {bool} or (not kinds and self.variable.dtype == "truth"):
+            return written.casefold() in ("true", "1", "是", "yes")
+        if kinds and not kinds <= {int, float}:
+            return written
+        return _number(written) if kinds or self.variable.dtype in ("whole", "number") else written
+
+
+def _number(written: str) -> Value:
+    for kind in (int, float):
+        try:
+            return kind(written)
+        except ValueError:
+            continue
+    return written  # the service says that it does not fit
 
 
 def condition(
-    key: str, number: str, part: dict[str, Any], found: Mapping[str, VariableView], rows: dict[str, dict[str, Any]]
+    key: str, number: str, part: dict[str, Any], found: Mapping[str, Choice], rows: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """Show one condition; its remove button takes it out of `rows`."""
     names, ops = list(found), list(OPS)
@@ -28,48 +71,33 @@ def condition(
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-row"):
         column = st.selectbox(
             text("apply_condition_column"), names, index=start, key=f"{key}-column", placeholder=text("ui_choose"),
-            format_func=lambda name: named(name, found[name]),
+            format_func=lambda name: found[name].name(name),
         )  # fmt: skip
         op = st.selectbox(
             text("apply_condition_op"), ops, index=ops.index(part["op"]), key=f"{key}-op", width=150,
             format_func=lambda name: text(f"op_{list(OPS).index(name)}"),
         )  # fmt: skip
-        value = _value(key, found[column], op, part["value"]) if column else ""
+        value = _value(f"{key}-{column}", found[column], op, part["value"]) if column else ""
         if st.button(text("ui_remove"), key=f"{key}-remove", icon=":material/close:", type="tertiary"):
             rows.pop(number)
             st.rerun()
     return {"column": column or "", "op": op, "value": value}
 
 
-def _value(key: str, variable: VariableView, op: str, value: Any) -> Any:
-    words, language = text("apply_condition_value"), session.language()
-    if variable.codes:
-        names = {code: f"{code} {texts.get(language, '')}".strip() for code, texts in variable.codes.items()}
-        kept = [str(each) for each in (value if isinstance(value, list) else [value]) if str(each) in names]
-        if op == "in":
-            return st.multiselect(words, list(names), default=kept, format_func=names.__getitem__, key=f"{key}-codes",
-                                  placeholder=text("ui_choose"), select_all=False)  # fmt: skip
-        start = list(names).index(kept[0]) if kept else None
-        return st.selectbox(words, list(names), index=start, format_func=names.__getitem__, key=f"{key}-code",
-                            placeholder=text("ui_choose")) or ""  # fmt: skip
-    shown = "，".join(str(each) for each in value) if isinstance(value, list) else str(value)
-    typed = st.text_input(
-        words, value=shown, key=f"{key}-text", placeholder=text("apply_list_hint") if op == "in" else ""
-    )
-    parts = [part.strip() for part in (typed or "").replace("，", ",").replace("、", ",").split(",") if part.strip()]
-    read = [_typed(part, variable.dtype) for part in (parts if op == "in" else [(typed or "").strip()])]
-    return read if op == "in" else read[0]
-
-
-def _typed(written: str, dtype: str) -> str | int | float:
-    """Read a number where the dictionary says number; the service says when it does not fit the version."""
-    if dtype not in ("integer", "number", "float", "int64", "double"):
-        return written
-    try:
-        return int(written)
-    except ValueError:
-        pass
-    try:
-        return float(written)
-    except ValueError:
-        return written
+def _value(key: str, choice: Choice, op: str, value: Any) -> Any:
+    """Choose or type one value, or several for `in`; what is not listed may be typed."""
+    names = choice.values
+    kept = [str(each) for each in (value if isinstance(value, list) else [value]) if str(each)]
+    options = list(dict.fromkeys([*names, *kept]))
+    settings: dict[str, Any] = {
+        "label": text("apply_condition_value"),
+        "options": options,
+        "format_func": lambda code: names.get(code, code),
+        "accept_new_options": True,
+        "placeholder": text("apply_value_hint"),
+    }
+    if op == "in":
+        chosen = st.multiselect(**settings, default=kept, key=f"{key}-several", select_all=False)
+        return [choice.read(each.strip()) for each in chosen]
+    one = st.selectbox(**settings, index=options.index(kept[0]) if kept else None, key=f"{key}-one")
+    return choice.read(one.strip()) if one else ""

@@ -36,6 +36,7 @@ class Draft:
     step: str = "data"
     goto: str = ""
     checked: bool = False
+    opened: int = 0
 
     @property
     def key(self) -> str:
@@ -62,6 +63,7 @@ class Draft:
     def open(self, step: str) -> None:
         """Open a step; its inputs begin with what is written now."""
         self.step, self.goto, self.base = step, "", dict(self.working)
+        self.opened += 1
         self.checked = self.checked or step == "check"
 
     def save(self, actor: Actor) -> None:
@@ -97,6 +99,12 @@ def current(actor: Actor) -> Draft:
 def forget() -> None:
     """Let the page begin anew."""
     st.session_state.pop(_KEY, None)
+
+
+def start() -> None:
+    """Open the page on a new draft."""
+    forget()
+    links.go("apply")
 
 
 def sections_of(step: str) -> list[str]:

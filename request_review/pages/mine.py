@@ -8,7 +8,7 @@ from enclave.kernel.i18n import text
 from enclave.ui import components as ui
 from enclave.ui import session
 from request_review import service
-from request_review.pages import apply
+from request_review.pages import draft
 from request_review.pages.parts import card
 
 
@@ -18,7 +18,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         ui.heading(text("mine_title"), text("mine_lead"))
         if st.button(text("mine_new"), type="primary", icon=":material/add:"):
-            apply.start()
+            draft.start()
     found = service.my_requests(actor)
     if not found:
         ui.empty(text("mine_none"), text("mine_none_hint"))

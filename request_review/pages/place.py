@@ -15,6 +15,7 @@ from request_review.forms import Field
 @dataclass(frozen=True)
 class Place:
     """The draft a field belongs to, the answers as they stood when its step was opened, the data set chosen now.
+    `opened` counts how often a step was opened.
 
     Widgets start from the answers of that moment and keep their own state until the step is left.
     """
@@ -23,6 +24,7 @@ class Place:
     answers: Mapping[str, Any]
     entry: DataSetDetail | None
     version_kind: str = ""
+    opened: int = 0
 
     def key(self, code: str) -> str:
         """Return the widget key of a field."""

@@ -7,27 +7,46 @@ from uuid import uuid4
 
 import streamlit as st
 
-from catalog_browser.views import VariableView
+from catalog_browser import samples
+from catalog_browser.views import DataSetDetail
 from enclave.kernel.i18n import text
+from enclave.kernel.identity import Actor
 from enclave.ui import components as ui
 from enclave.ui import session
 from request_review.forms import Field
-from request_review.pages.conditions import condition, named
+from request_review.pages.conditions import Choice, condition
 from request_review.pages.place import Place, common, label
 
 
-def offered(place: Place) -> dict[str, VariableView]:
+def offered(place: Place) -> dict[str, Choice]:
     """Return the columns of the version asked for, by the name a request gives them."""
     version = place.entry.latest(place.version_kind) if place.entry and place.version_kind else None
     if place.entry is None or version is None:
         return {}
     known = {(variable.table, variable.name): variable for variable in place.entry.variables}
+    examples = _examples(place.entry) if place.version_kind == "deidentified" else {}
     many = len(version.columns) > 1
     return {
-        (f"{table}.{name}" if many else name): known[table, name]
+        (f"{table}.{name}" if many else name): Choice(known[table, name], examples.get((table, name), ()))
         for table, names in version.columns.items()
         for name in names
         if (table, name) in known
+    }
+
+
+def _examples(entry: DataSetDetail) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """Return the values the synthetic sample shows: it is made in the likeness of the de-identified version."""
+    sample = entry.latest("synthetic")
+    return _sampled(entry.id, sample.id, session.actor()) if sample else {}
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _sampled(dataset_id: str, version_id: str, _actor: Actor) -> dict[tuple[str, str], tuple[Any, ...]]:
+    # Whoever may apply may see the sample, so one cache is right; a new sample has a new version id.
+    return {
+        (table.name, column): tuple({row[index] for row in table.rows} - {None})
+        for table in samples.sample(_actor, dataset_id)
+        for index, column in enumerate(table.columns)
     }
 
 
@@ -42,12 +61,12 @@ def columns(field: Field, value: Any, place: Place) -> list[str]:
     chosen = st.multiselect(
         options=list(found),
         default=kept,
-        format_func=lambda name: named(name, found[name]),
+        format_func=lambda name: found[name].name(name),
         placeholder=text("apply_columns_hint"),
         select_all=False,  # the fewest columns, not all of them
         **common(field, place),
     )
-    roles = [ui.code_name("role", role) for role in dict.fromkeys(found[name].role for name in chosen)]
+    roles = [ui.code_name("role", role) for role in dict.fromkeys(found[name].variable.role for name in chosen)]
     ui.small(text("apply_columns_count", count=len(chosen), total=len(found), roles=" · ".join(roles)))
     return list(chosen)
 
@@ -59,7 +78,7 @@ def row_filter(field: Field, value: Any, place: Place) -> list[dict[str, Any]]:
     if not found:
         ui.small(text("apply_choose_dataset_first"))
         return list(value or [])
-    kept_under = place.key(field.code)
+    kept_under = f"{place.key(field.code)}-{place.opened}"  # begins anew from the answers when the step is opened
     rows: dict[str, dict[str, Any]] = st.session_state.setdefault(
         kept_under, {uuid4().hex[:6]: dict(part) for part in value or [] if part["column"] in found}
     )

@@ -17,8 +17,8 @@ def step(page: Page, name: str) -> None:
 
 def choose(page: Page, label: str, option: str) -> None:
     """Choose in a select box."""
-    page.get_by_role("combobox", name=label).first.click()
-    page.get_by_role("option", name=option).first.click()
+    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).first.click()
 
 
 def tab(page: Page, name: str) -> None:
@@ -29,6 +29,9 @@ def test_a_draft_keeps_what_was_typed_whichever_way_one_leaves(portals: Portals,
     page = visit("zhang").open(portals.address("apply?dataset={ds_copd}"))
     choose(page, "数据集类别", "去标识化数据集")
     page.get_by_role("textbox", name="数据需求内容").fill("慢阻肺住院病例")
+    page.get_by_role("button", name="添加条件").click()
+    choose(page, "数据项", "sex")
+    choose(page, "取值", "F")
     page.get_by_text("2 用途与方式").click()  # straight from the field to another step
     expect(page.get_by_text("用途与必要性")).to_be_visible()
     assert "id=req-" in page.url
@@ -36,6 +39,15 @@ def test_a_draft_keeps_what_was_typed_whichever_way_one_leaves(portals: Portals,
     page.locator(".footer").wait_for()
     expect(page.get_by_role("textbox", name="数据需求内容")).to_have_value("慢阻肺住院病例")
     expect(page.get_by_role("combobox", name="数据集类别").first).to_have_value("去标识化数据集")
+    expect(page.get_by_role("combobox", name="取值").first).to_have_value("F")
+    page.get_by_text("2 用途与方式").click()
+    expect(page.get_by_text("用途与必要性")).to_be_visible()
+    page.get_by_text("1 数据范围").click()
+    expect(page.get_by_role("combobox", name="取值").first).to_have_value("F")
+    page.get_by_role("button", name="移除").click()
+    page.get_by_role("button", name="保存草稿").click()
+    expect(page.get_by_text("已全部保存")).to_be_visible()
+    assert page.get_by_role("combobox", name="取值").count() == 0
 
 
 def test_what_is_missing_is_said_beside_its_field_in_the_visitors_language(portals: Portals, visit: Visit) -> None:
@@ -55,7 +67,7 @@ def test_the_language_changes_in_place_and_is_remembered(portals: Portals, visit
     page.get_by_role("button", name="English").press("Enter")
     expect(page.locator("h1")).to_have_text("Apply for data")
     expect(page.get_by_role("textbox", name="Data needed")).to_have_value("切换语言也不丢")
-    assert page.evaluate("document.documentElement.lang") == "en"
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     visitor.open(portals.catalogue)
     expect(page.locator("h1")).to_have_text("Health data you can apply for")
     page.get_by_role("button", name="中文").click()

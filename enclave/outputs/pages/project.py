@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catalog_browser import service as catalogue
 from enclave.grants import service as grants
 from enclave.grants.views import GrantView, ProjectView
 from enclave.kernel.errors import NotFound
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Actor, Role
-from enclave.outputs.pages import enclave_panel, membership, results
+from enclave.outputs.pages import budget, enclave_panel, membership, results
 from enclave.outputs.pages.projects import days_left, validity
 from enclave.ui import components as ui
 from enclave.ui import links, session
@@ -47,17 +46,10 @@ def _visible(actor: Actor, project_id: str) -> ProjectView:
 def _granted(actor: Actor, project: ProjectView) -> None:
     for grant in project.grants:
         with st.container(border=True, gap="small"):
-            st.markdown(f"**{ui.md(_title(actor, grant.dataset_id))}**")
+            st.markdown(f"**{ui.md(budget.dataset_title(actor, grant.dataset_id))}**")
             ui.badges((text(f"grant_state_{grant.state}"), "good" if grant.state == "active" else "plain"))
             ui.facts(_facts(grant))
             links.link("request", text("project_request"), icon=":material/description:", id=grant.request_id)
-
-
-def _title(actor: Actor, dataset_id: str) -> str:
-    try:
-        return session.pick(catalogue.get(actor, dataset_id), "title")
-    except NotFound:
-        return dataset_id
 
 
 def _facts(grant: GrantView) -> list[tuple[str, object]]:
@@ -75,7 +67,7 @@ def _facts(grant: GrantView) -> list[tuple[str, object]]:
 _SHOWN = {
     "granted": _granted,
     "members": membership.members,
-    "budget": results.budget,
+    "budget": budget.show,
     "tables": results.tables,
     "exports": results.exports,
     "end": membership.end,

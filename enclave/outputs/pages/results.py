@@ -1,4 +1,4 @@
-"""What a project got out: the privacy budget and its answers, verified tables, exports and releases."""
+"""What a project got out: verified tables, exports and releases."""
 
 from __future__ import annotations
 
@@ -10,53 +10,16 @@ from enclave.grants.views import ProjectView
 from enclave.kernel import clock
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Actor
-from enclave.outputs.answers import service as answers
 from enclave.outputs.files import service as files
 from enclave.outputs.files.views import ExportView, ReleaseView
 from enclave.outputs.tables import service as released
-from enclave.ui import charts, links
 from enclave.ui import components as ui
+from enclave.ui import links
 
 EXPORT_TONES: dict[str, ui.Tone] = {
     "blocked": "bad", "in_review": "accent", "released": "good", "refused": "bad", "withdrawn": "plain",
 }  # fmt: skip
 SNIPPET = 'import enclave.client as enclave\n\nenclave.export(["results.csv"], note="...")'
-
-
-def budget(actor: Actor, project: ProjectView) -> None:
-    """Show how much of the privacy budget is left, and what it went on."""
-    for held in answers.budgets(actor, project.id):
-        ui.section(held.dataset_id)
-        ui.stats(
-            [
-                (text("budget_left"), f"ε {held.remaining.normalize():f}"),
-                (text("budget_spent"), f"ε {held.spent.normalize():f}"),
-                (text("budget_total"), f"ε {held.total.normalize():f}"),
-                (text("budget_charges"), held.charges),
-            ]
-        )
-        said = text("budget_alt", spent=held.spent, total=held.total)
-        charts.share(
-            float(held.spent), float(held.total), spent_label=text("budget_spent"), left_label=text("budget_left"),
-            alt_text=said,
-        )  # fmt: skip
-    asked = answers.history(actor, project.id)
-    if not asked:
-        ui.empty(text("answers_none"), text("answers_none_hint"))
-        return
-    ui.table(
-        [text(f"answer_{name}") for name in ("what", "epsilon", "who", "at")],
-        [
-            (
-                f"{text(f'answer_kind_{each.kind}')} · {each.table}{'.' + each.column if each.column else ''}",
-                each.charged,
-                each.asked_by,
-                clock.local(each.asked_at),
-            )
-            for each in asked
-        ],
-        numeric=(1,),
-    )
 
 
 def tables(actor: Actor, project: ProjectView) -> None:
