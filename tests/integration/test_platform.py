@@ -87,7 +87,7 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_platform_starts_again(conf
     supervised = supervisor.running(config)
     assert supervised is not None
     os.kill(supervised.pid, signal.SIGKILL)
-    wait_for(lambda: not running(config), 40)
+    wait_for(lambda: not running(config), 90)
     up(config)
     assert running(config).keys() == PARTS
     done = subprocess.run([*ENCLAVE, "ledger", "verify"], env=environment(config), check=False, timeout=60)
