@@ -46,6 +46,7 @@ def test_a_part_of_the_suite_need_not_prove_every_promise() -> None:
 @pytest.mark.skipif(not STAMP.exists(), reason="this environment was not made by scripts/setup.sh")
 @pytest.mark.parametrize("target", ["setup", "setup-dev"])
 def test_a_second_set_up_is_silent_and_takes_no_time(target) -> None:
+    make("setup-dev")  # the first: pyproject.toml may have changed since this environment was made
     started = time.monotonic()
     printed = make(target)
     assert time.monotonic() - started < 1
