@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import altair as alt
 import pandas as pd
@@ -40,25 +41,11 @@ def compare(groups: Mapping[str, Sequence[tuple[str, float]]], *, value: str, la
     _show(drawn.properties(height=220), alt_text)
 
 
-def share(spent: float, total: float, *, spent_label: str, left_label: str, alt_text: str) -> None:
-    """Show how much of a whole is used, as one bar."""
-    left = max(total - spent, 0.0)
-    data = pd.DataFrame({"part": [spent_label, left_label], "value": [spent, left], "order": [0, 1]})
-    drawn = (
-        alt.Chart(data)
-        .mark_bar(size=18)
-        .encode(
-            x=alt.X("value:Q", axis=None, stack="zero", scale=alt.Scale(domain=[0, max(total, 1e-9)])),
-            color=alt.Color(
-                "part:N",
-                scale=alt.Scale(domain=[spent_label, left_label], range=[ACCENT, LINE]),
-                legend=alt.Legend(title=None, orient="top"),
-            ),
-            order="order:Q",
-            tooltip=[alt.Tooltip("part:N", title=""), alt.Tooltip("value:Q", title="ε", format=".4~g")],
-        )
-    )
-    _show(drawn.properties(height=28), alt_text)
+def share(part: float, whole: float, *, alt_text: str) -> None:
+    """Show how much of a whole is used, as one bar; `alt_text` says it in words."""
+    percent = 100 * min(max(part / whole, 0.0), 1.0) if whole > 0 else 100.0
+    bar = f'<div style="width:{percent:.2f}%"></div>'
+    st.html(f'<div class="share" role="img" aria-label="{escape(alt_text)}">{bar}</div>')
 
 
 def _show(chart: alt.Chart, alt_text: str) -> None:

@@ -14,6 +14,7 @@ from request_review import service
 from request_review.pages import deciding, judging
 from request_review.views import ActionView, DeclareConflict, RequestView, Withdraw
 
+CLOSED = ("granted", "refused", "withdrawn")
 Panel = Callable[[Actor, RequestView], None]
 
 
@@ -35,7 +36,7 @@ def show(actor: Actor, view: RequestView, *, own: bool) -> None:
             for command in beside:
                 with st.popover(view.action(command).label(session.language())):
                     BESIDE[command](actor, view)
-    if not own:
+    if not own and view.state not in CLOSED:
         _not_yet(view)
 
 

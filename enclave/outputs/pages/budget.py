@@ -25,11 +25,9 @@ def show(actor: Actor, project: ProjectView) -> None:
                 (text("budget_charges"), held.charges),
             ]
         )
-        said = text("budget_alt", spent=held.spent, total=held.total)
-        charts.share(
-            float(held.spent), float(held.total), spent_label=text("budget_spent"), left_label=text("budget_left"),
-            alt_text=said,
-        )  # fmt: skip
+        said = text("budget_alt", spent=f"{held.spent.normalize():f}", total=f"{held.total.normalize():f}")
+        charts.share(float(held.spent), float(held.total), alt_text=said)
+        ui.small(said)
     asked = answers.history(actor, project.id)
     if not asked:
         ui.empty(text("answers_none"), text("answers_none_hint"))

@@ -13,12 +13,14 @@ from enclave.kernel.identity import Actor
 from enclave.outputs.files import service as files
 from enclave.outputs.files.views import ExportView, ReleaseView
 from enclave.outputs.tables import service as released
+from enclave.outputs.tables.views import TableView
 from enclave.ui import components as ui
 from enclave.ui import links
 
 EXPORT_TONES: dict[str, ui.Tone] = {
     "blocked": "bad", "in_review": "accent", "released": "good", "refused": "bad", "withdrawn": "plain",
 }  # fmt: skip
+SHOWN = 50
 SNIPPET = 'import enclave.client as enclave\n\nenclave.export(["results.csv"], note="...")'
 
 
@@ -36,8 +38,18 @@ def tables(actor: Actor, project: ProjectView) -> None:
                     "tables_line", cells=len(table.cells), threshold=table.threshold, at=clock.local(table.released_at)
                 )
             )
+            _cells(table)
             fetch = partial(released.download, actor, table.id)
             ui.download(text("sample_download"), fetch, f"{table.id}.csv", "text/csv", table.id)
+
+
+def _cells(table: TableView) -> None:
+    with st.expander(text("tables_look")):
+        columns = [*table.by, text("tables_persons")]
+        rows = [(*("—" if v is None else v for v in cell["values"]), f"{cell['persons']:,}") for cell in table.cells]
+        ui.table(columns, rows[:SHOWN], numeric=(len(table.by),))
+        if len(rows) > SHOWN:
+            ui.small(text("preview_rows", shown=SHOWN, total=len(rows)))
 
 
 def exports(actor: Actor, project: ProjectView) -> None:
