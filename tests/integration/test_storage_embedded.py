@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -21,7 +22,8 @@ PARTS = 16
 
 def free_ports() -> int:
     """Return the first of a run of free loopback ports."""
-    for base in range(18710, 18790, PARTS):
+    # Each run has a range of its own: while a killed store is down, another run must not take its ports.
+    for base in range(20000 + os.getpid() % 400 * PARTS, 27000, PARTS):
         try:
             for port in range(base, base + PARTS):
                 with socket.socket() as trial:
