@@ -47,7 +47,7 @@ def test_a_draft_keeps_what_was_typed_whichever_way_one_leaves(portals: Portals,
     page.get_by_role("button", name="移除").click()
     page.get_by_role("button", name="保存草稿").click()
     expect(page.get_by_text("已全部保存")).to_be_visible()
-    assert page.get_by_role("combobox", name="取值").count() == 0
+    expect(page.get_by_role("combobox", name="取值")).to_have_count(0)
 
 
 def test_what_is_missing_is_said_beside_its_field_in_the_visitors_language(portals: Portals, visit: Visit) -> None:
