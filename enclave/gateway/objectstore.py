@@ -109,11 +109,12 @@ def start() -> subprocess.Popen[bytes]:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes] | None = None) -> None:
-    """Wait until the bucket answers; raise `Unavailable` after `READY_SECONDS` or when it ended."""
+    """Wait until contents can be written and read; raise `Unavailable` after `READY_SECONDS` or when it ended."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
-            return storage.prepare()
+            storage.prepare()
+            return storage.probe()
         except Unavailable:
             ended = process is not None and process.poll() is not None
             if ended or time.monotonic() > deadline:

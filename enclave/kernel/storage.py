@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -75,6 +76,20 @@ def prepare() -> None:
     with _s3() as s3:
         if not s3.bucket_exists(settings().s3_bucket):
             s3.make_bucket(settings().s3_bucket)
+
+
+def probe() -> None:
+    """Write, read and remove a small object: a store that names its buckets may not serve contents yet."""
+    key = f"probe/{new_id('obj', 16)}"
+    with _s3() as s3:
+        s3.put_object(settings().s3_bucket, key, io.BytesIO(b"ready"), 5)
+        answer = s3.get_object(settings().s3_bucket, key)
+        try:
+            answer.read()
+        finally:
+            answer.close()
+            answer.release_conn()
+        s3.remove_object(settings().s3_bucket, key)
 
 
 def put(source: Path, kind: str) -> StoredObject:

@@ -171,6 +171,7 @@ def test_a_store_that_is_down_says_so(home, object_store) -> None:
         lambda: storage.fetch_bytes(entry.key),
         lambda: storage.remove({"key": entry.key}),
         storage.prepare,
+        storage.probe,
     ):
         with pytest.raises(Unavailable) as unavailable:
             step()
@@ -183,7 +184,8 @@ def test_the_bucket_is_made_once(home, object_store) -> None:
     object_store.buckets.clear()
     storage.prepare()
     storage.prepare()
-    assert list(object_store.buckets) == ["enclave"]
+    storage.probe()
+    assert object_store.buckets == {"enclave": {}}
 
 
 def test_unknown_objects_are_not_found(home, tmp_path) -> None:
