@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from catalog_browser import service as catalogue
@@ -92,14 +94,17 @@ def _entry(actor: Actor, draft: Draft) -> DataSetDetail | None:
 
 
 def _buttons(draft: Draft) -> None:
+    def going(step: str) -> dict[str, Any]:
+        # A callback is never lost to the next click; what follows `st.button` may be.
+        return {"on_click": setattr, "args": (draft, "goto", step)}
+
     with st.container(horizontal=True, vertical_alignment="center", key="applybuttons"):
-        if draft.step != "data" and st.button(text("apply_previous"), icon=":material/arrow_back:"):
-            draft.goto = draft.previous
+        if draft.step != "data":
+            st.button(text("apply_previous"), icon=":material/arrow_back:", **going(draft.previous))
         if draft.step != "check":
-            if st.button(text("apply_next"), type="primary", icon=":material/arrow_forward:", icon_position="right"):
-                draft.goto = draft.following
-            if st.button(text("apply_save")):
-                draft.goto = draft.step
+            forward: dict[str, Any] = {"type": "primary", "icon": ":material/arrow_forward:", "icon_position": "right"}
+            st.button(text("apply_next"), **forward, **going(draft.following))
+            st.button(text("apply_save"), **going(draft.step))
         ui.small(text("apply_unsaved" if draft.dirty else "apply_all_saved") if draft.request_id or draft.dirty else "")
 
 

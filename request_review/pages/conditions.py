@@ -78,10 +78,13 @@ def condition(
             format_func=lambda name: text(f"op_{list(OPS).index(name)}"),
         )  # fmt: skip
         value = _value(f"{key}-{column}", found[column], op, part["value"]) if column else ""
-        if st.button(text("ui_remove"), key=f"{key}-remove", icon=":material/close:", type="tertiary"):
-            rows.pop(number)
-            st.rerun()
+        remove: dict[str, Any] = {"key": f"{key}-remove", "icon": ":material/close:"}
+        st.button(text("ui_remove"), type="tertiary", on_click=_remove, args=(rows, number), **remove)
     return {"column": column or "", "op": op, "value": value}
+
+
+def _remove(rows: dict[str, dict[str, Any]], number: str) -> None:
+    rows.pop(number, None)
 
 
 def _value(key: str, choice: Choice, op: str, value: Any) -> Any:

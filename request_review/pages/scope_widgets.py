@@ -83,7 +83,9 @@ def row_filter(field: Field, value: Any, place: Place) -> list[dict[str, Any]]:
         kept_under, {uuid4().hex[:6]: dict(part) for part in value or [] if part["column"] in found}
     )
     made = [condition(f"{kept_under}-{number}", number, part, found, rows) for number, part in list(rows.items())]
-    if st.button(text("apply_add_condition"), key=f"{kept_under}-add", icon=":material/add:"):
-        rows[uuid4().hex[:6]] = {"column": "", "op": "=", "value": ""}
-        st.rerun()
+    st.button(text("apply_add_condition"), key=f"{kept_under}-add", icon=":material/add:", on_click=_add, args=(rows,))
     return [part for part in made if part["column"] and part["value"] not in ("", [], None)]
+
+
+def _add(rows: dict[str, dict[str, Any]]) -> None:
+    rows[uuid4().hex[:6]] = {"column": "", "op": "=", "value": ""}
