@@ -6,13 +6,16 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Download, FilePayload, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from enclave.kernel.i18n import text
 from tests.browser.test_pages import FITS, KEYS
 
 PICTURES = Path(__file__).resolve().parents[2] / "artifacts" / "journey"
@@ -67,6 +70,17 @@ class Walker:
         self.page.get_by_role("link", name=link).first.click()
         self.settle()
 
+    def change_language(self) -> None:
+        """Change to the other language with the switch of the page."""
+        self.press(self.t("ui_other_language"))
+        self.language = "en" if self.language == "zh" else "zh"
+
+    def beside(self) -> Walker:
+        """Return the same person with a second page open."""
+        second = copy(self)
+        second.page = self.context.new_page()
+        return second
+
     def settle(self) -> None:
         """Wait until the page stands; whatever went wrong is shown."""
         self.page.evaluate("() => { window.restsSince = undefined }")
@@ -103,27 +117,44 @@ class Walker:
         field.blur()
         self.settle()
 
-    def choose(self, label: str, option: str, within: Locator | None = None) -> None:
+    def choose(self, label: str, option: str) -> None:
         """Choose an option that begins so from a list."""
-        box = (within or self.main).get_by_role("combobox", name=label, exact=True)
+        box = self.main.get_by_role("combobox", name=label, exact=True)
+        self._click_option(box, option)
+        expect(box).to_have_value(re.compile("^" + re.escape(option)))
+        self.settle()
+
+    def choose_all(self, label: str, options: Sequence[str]) -> None:
+        """Choose several options from a list, and leave it."""
+        box = self.main.get_by_role("combobox", name=label, exact=True)
+        for option in options:
+            self._click_option(box, option)
+            self.settle()
+        box.press("Tab")
+        self.settle()
+
+    def _click_option(self, box: Locator, option: str) -> None:
         box.click()
         box.press_sequentially(option[:12])
         self.page.get_by_role("option").filter(has_text=re.compile("^" + re.escape(option))).first.click()
-        self.settle()
 
-    def add(self, label: str, words: str) -> None:
+    def add_all(self, label: str, words: Sequence[str]) -> None:
         """Add to a list what it does not offer."""
         box = self.main.get_by_role("combobox", name=label, exact=True)
         box.click()
-        box.press_sequentially(words)
-        box.press("Enter")
+        for each in words:
+            box.press_sequentially(each)
+            box.press("Enter")
+            self.settle()
+        box.press("Tab")
         self.settle()
 
     def tick(self, label: str | re.Pattern[str]) -> None:
         """Tick a box."""
-        box = self.main.get_by_role("checkbox", name=label)
+        box = self.page.get_by_role("checkbox", name=label)
         if not box.is_checked():
             self.main.locator("label").filter(has=box).click()
+        expect(box).to_be_checked()
         self.settle()
 
     def pick(self, label: str) -> None:
@@ -140,13 +171,16 @@ class Walker:
 
     def cell(self, label: str, words: str) -> None:
         """Write into the first cell of a grid, which is drawn and has no fields."""
-        canvas = self.main.get_by_role("region", name=label).locator("canvas").first
-        canvas.scroll_into_view_if_needed()
-        canvas.click(position={"x": 150, "y": 52})
-        self.page.keyboard.press("Enter")
-        editor = self.page.locator("#portal textarea, #portal input").first
+        grid = self.main.get_by_role("region", name=label).locator(".dvn-scroller")
+        editor = self.page.locator("textarea.gdg-input")
+        for _attempt in range(5):  # the first click may only close what was open before
+            grid.dblclick(position={"x": 150, "y": 52})
+            with suppress(PlaywrightTimeout):
+                editor.wait_for(timeout=4000)
+                break
         editor.fill(words)
         editor.press("Enter")
+        expect(editor).to_have_count(0)
         self.settle()
 
     def hand_in(self, label: str, file: Path | FilePayload) -> None:
@@ -162,6 +196,10 @@ class Walker:
         return given.suggested_filename, Path(given.path()).read_bytes()
 
     # Looking
+
+    def t(self, key: str, **facts: Any) -> str:
+        """Return a sentence of the product in this person's language."""
+        return text(key, self.language, **facts)
 
     def seen(self) -> str:
         """Return the words of the page."""
@@ -185,6 +223,33 @@ class Walker:
         self.keep(name)
         self.page.set_viewport_size({"width": WIDE, "height": 900})
         self.settle()
+
+
+def run_in_lab(page: Page, code: str, kept: str = "") -> str:
+    """Open a notebook from JupyterLab's launcher, run `code` in it, and return what it printed."""
+    page.wait_for_url("**/lab**", timeout=PATIENCE)
+    page.locator(".jp-LauncherCard", has_text="Python 3").first.click()
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    for _attempt in range(12):  # JupyterLab drops what is run while it still connects
+        cells.first.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text("print(6 * 7)")
+        page.keyboard.press("Control+Enter")
+        with suppress(PlaywrightTimeout):
+            cells.first.locator(".jp-OutputArea-output", has_text="42").wait_for(timeout=8000)
+            break
+    for key in ("Escape", "b", "Enter"):  # a new cell below, open for writing
+        page.keyboard.press(key)
+    expect(cells).to_have_count(2)
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Control+Enter")
+    output = cells.nth(1).locator(".jp-OutputArea-output").first
+    output.wait_for()
+    expect(cells.nth(1).locator(".jp-InputArea-prompt")).to_have_text(re.compile(r"\[\d+\]"))
+    if kept:
+        picture(page, kept)
+    return output.inner_text()
 
 
 def picture(page: Page, name: str) -> None:
@@ -230,11 +295,9 @@ def fill_in(walker: Walker, fields: Sequence[Any], answers: dict[str, Any], data
             case "boolean":
                 walker.tick(label)
             case "columns":
-                for name in answer:
-                    walker.choose(label, name)
+                walker.choose_all(label, answer)
             case "members":
-                for name in answer:
-                    walker.add(label, name)
+                walker.add_all(label, answer)
             case "publications":
                 walker.cell(label, answer[0]["reference"])
             case kind:
