@@ -23,6 +23,7 @@ from enclave.privacy import engines
 
 NAME = "gateway.sock"
 MOST_CONNECTIONS = 64  # of one member at a time
+TRIM_SECONDS = 0.1
 ROOT = os.geteuid() == 0
 
 
@@ -83,7 +84,14 @@ class Gateway:
         handler = runner.server
         assert handler is not None
 
+        def trim() -> None:
+            for connection in handler.connections[MOST_CONNECTIONS:]:
+                if connection.transport is not None:
+                    connection.transport.close()
+
         def connected() -> asyncio.BaseProtocol:
+            # A burst is accepted before any of it counts as connected: what came too much goes a moment later.
+            asyncio.get_running_loop().call_later(TRIM_SECONDS, trim)
             return handler() if len(handler.connections) < MOST_CONNECTIONS else _Closed()
 
         path = self.folder / f"{member.username}--{member.project_id}" / NAME
