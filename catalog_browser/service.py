@@ -181,7 +181,7 @@ def publish(actor: Actor, command: PublishDataSet) -> DataSetDetail:
             clauses=("10.4.2-e-1a", "10.4.2-e-1c", "4.1-T1-L1d", "3.10-2"),
             level=row.level,
             audience=row.audience,
-            versions=[version.id for version in detail.versions if version.state == "ready"],
+            versions=[v.id for v in detail.versions if v.state == "ready" and v.kind != "source"],
         )
         unit.session.flush()
         return _detail(unit.session, actor, row)

@@ -100,7 +100,7 @@ def _draft_state(case: Case) -> tuple[tuple[Problem, ...], Score]:
 def _line(case: Case, actions: Mapping[str, ActionView], titles: Titles) -> dict[str, Any]:
     row = case.row
     states = workflow().states[row.state]
-    waiting = [command for command, action in actions.items() if action.allowed and command in TODO]
+    waiting = [command for command, action in actions.items() if action.allowed and _waits(case, command)]
     return {
         "id": row.id,
         "title": row.title,
@@ -124,6 +124,13 @@ def _line(case: Case, actions: Mapping[str, ActionView], titles: Titles) -> dict
 
 # Steps that wait for somebody; the others may be taken but need not.
 TODO = ("submit", "assign_reviewers", "review", "decide", "sign", "register_grant")
+
+
+def _waits(case: Case, command: str) -> bool:
+    """Tell whether a step waits for somebody; a further reviewer may always be seated, but need not while two are."""
+    if command == "assign_reviewers" and case.row.state == "in_review":
+        return case.tied or len(case.active_panel) < rules("committee")["panel"]["at_least"]
+    return command in TODO
 
 
 def _actions(case: Case, actor: Actor) -> dict[str, ActionView]:

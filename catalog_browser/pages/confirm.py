@@ -60,7 +60,7 @@ def _table(entry: DataSetDetail, name: str, locked: bool) -> list[VariableDecisi
         hide_index=True,
         column_config=_columns(),
         disabled=True if locked else ["name", "reason", "kind", "dtype"],
-        height=min(38 + 36 * len(variables), 620),
+        height=min(37 + 35 * len(variables), 620),
         alt=name,
     )
     changed = after[(after[list(DECIDED)] != before[list(DECIDED)]).any(axis=1)]

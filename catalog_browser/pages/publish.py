@@ -13,6 +13,7 @@ from catalog_browser.views import (
     DescribeDataSet,
     PublishDataSet,
     Texts,
+    VersionView,
     WithdrawDataSet,
 )
 from enclave.kernel.i18n import text
@@ -43,7 +44,7 @@ def page() -> None:
 def _state(actor: Actor, entry: DataSetDetail) -> None:
     if entry.missing:
         ui.notice(text("publish_missing", missing=_list(entry.missing)), "warn")
-    elif entry.state == "confirmed" or any(version.state == "ready" for version in entry.versions):
+    elif entry.state == "confirmed" or any(_waits(version) for version in entry.versions):
         ui.notice(text("publish_ready"), "good")
         if st.button(text("publish_now"), type="primary", icon=":material/public:"):
             with ui.guarded():
@@ -53,6 +54,11 @@ def _state(actor: Actor, entry: DataSetDetail) -> None:
     elif entry.state == "published":
         ui.notice(text("publish_is_public"), "good")
         ui.anchor(text("publish_look"), f"/services/catalogue/dataset?id={entry.slug}")
+
+
+def _waits(version: VersionView) -> bool:
+    """Tell whether a version is made and not published; the source never is."""
+    return version.state == "ready" and version.kind != "source"
 
 
 def _list(codes: tuple[str, ...]) -> str:

@@ -40,6 +40,11 @@ def catalogue() -> dict[str, Text]:
     return texts
 
 
+def named(prefix: str, code: str, in_language: str = "", /) -> str:
+    """Return the name of a code, kept as `<prefix>_<code>`; the code itself when it has none."""
+    return text(f"{prefix}_{code}", in_language) if f"{prefix}_{code}" in catalogue() else code
+
+
 def text(key: str, in_language: str = "", /, **facts: Any) -> str:
     """Return the sentence `key`, its placeholders filled; an unknown key shows itself."""
     entry = catalogue().get(key)

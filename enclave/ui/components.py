@@ -11,7 +11,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from enclave.kernel.errors import EnclaveError
-from enclave.kernel.i18n import text
+from enclave.kernel.i18n import named, text
 from enclave.kernel.log import correlation_id, logger
 from enclave.ui import links, session
 
@@ -237,8 +237,7 @@ def anchor(label: str, url: str, *, primary: bool = False) -> None:
 
 def place(code: str) -> str:
     """Return the name of an institution: the demonstration's codes have names, others are names already."""
-    named = text(f"institution_{code}")
-    return code if named.startswith("institution_") else named
+    return named("institution", code)
 
 
 def choice(label: str, options: Mapping[str, str], *, key: str, **more: Any) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from enclave.kernel import i18n, log
 from enclave.kernel.db import reading
-from enclave.kernel.identity import ANONYMOUS, Actor, load_actor
+from enclave.kernel.identity import ANONYMOUS, Account, Actor, load_actor
 from enclave.kernel.settings import settings
 
 COOKIE = "enclave-language"
@@ -64,6 +64,13 @@ def actor() -> Actor:
         return ANONYMOUS
     with reading() as session:
         return load_actor(session, name)
+
+
+def named(username: str) -> str:
+    """Return a person's name with his user name, as pages show who did something."""
+    with reading() as session:
+        account = session.get(Account, username)
+        return f"{account.display_name}（{username}）" if account else username
 
 
 def pick(view: Any, field: str) -> str:

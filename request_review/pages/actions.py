@@ -28,7 +28,8 @@ def show(actor: Actor, view: RequestView, *, own: bool) -> None:
     for command, panel in WAITING.items():
         if view.may(command):
             with st.container(border=True, key=f"todo-{command}"):
-                ui.section(view.action(command).label(session.language()))
+                more = command == "assign_reviewers" and view.evaluation is not None
+                ui.section(text("assign_more") if more else view.action(command).label(session.language()))
                 panel(actor, view)
     beside = [command for command in BESIDE if view.may(command)]
     if beside:

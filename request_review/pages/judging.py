@@ -48,7 +48,7 @@ def assign(actor: Actor, view: RequestView) -> None:
             placeholder=text("ui_choose"),
             select_all=False,
         )
-        if st.form_submit_button(text("assign_send"), type="primary"):
+        if st.form_submit_button(text("assign_more_now" if view.evaluation else "assign_send"), type="primary"):
             with ui.guarded():
                 command = AssignReviewers(view.id, view.version, tuple(chosen), given, opinion)
                 service.assign_reviewers(actor, command)

@@ -71,8 +71,12 @@ def _shown(field: Field, view: RequestView, value: Any) -> str:
             return text("ui_yes" if value else "ui_no")
         case "dataset":
             return view.dataset(language)
-        case "columns" | "members":
+        case "columns":
             return ("、" if language == "zh" else ", ").join(value)
+        case "members":
+            return ("、" if language == "zh" else ", ").join(map(session.named, value))
+        case "number":
+            return f"{value:g}"
         case "filter":
             return "\n".join(condition(part) for part in value)
         case "publications":

@@ -31,7 +31,7 @@ def _evaluation(found: EvaluationView) -> None:
         [text(f"evaluation_{name}") for name in ("criterion", "points", "comment")],
         [(_name("evaluation", code), f"{each.points} / 5", each.comment) for code, each in found.criteria.items()],
     )
-    ui.prose(found.opinion)
+    ui.facts([(text("evaluation_opinion"), found.opinion)])
 
 
 def _panel(panel: PanelView) -> None:
@@ -50,7 +50,7 @@ def _panel(panel: PanelView) -> None:
 
 def _seat(seat: ReviewView, number: int) -> None:
     with st.container(border=True, gap="small"):
-        who = seat.reviewer or text("panel_member", number=number)
+        who = session.named(seat.reviewer) if seat.reviewer else text("panel_member", number=number)
         ui.badges(
             (text("panel_you") if seat.mine else who, "accent" if seat.mine else "plain"),
             (text(f"seat_{seat.state}"), "good" if seat.state == "reviewed" else "plain"),

@@ -184,7 +184,7 @@ def test_the_verifier_an_auditor_is_given_works(home, people) -> None:
 def test_the_picture_of_the_loop_is_sound() -> None:
     picture = ElementTree.parse(ROOT / "docs/loop.svg").getroot()
     words = " ".join(picture.itertext())
-    assert all(word in words for word in ("主线", "The loop", "安全区 Enclave", "Ledger"))
+    assert all(word in words for word in ("主线", "The loop", "分析空间 Enclave", "Ledger"))
     assert picture.get("role") == "img"
 
 

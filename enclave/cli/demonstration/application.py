@@ -20,7 +20,7 @@ def answers(dataset_id: str) -> dict[str, Any]:
     today = clock.today()
     return {
         "title": "糖尿病患者 30 天再入院风险因素研究",
-        "requesting_unit": "锦江大学公共卫生学院",
+        "requesting_unit": "天府大学公共卫生学院",
         "institution_address": "成都市武侯区人民南路三段 17 号",
         "contact_name": "李晓岚",
         "contact_phone": "028-85422114",
@@ -40,7 +40,7 @@ def answers(dataset_id: str) -> dict[str, Any]:
         "mode": "point_to_point",
         "delivery": "enclave",
         "data_flow_path": "平台内加密传输至封闭分析环境",
-        "parties_description": "甲方为健康信息中心，乙方为锦江大学公共卫生学院",
+        "parties_description": "甲方为健康信息中心，乙方为天府大学公共卫生学院",
         "cooperation_basis": "双方已有慢性病监测合作",
         "results": "学术论文一篇",
         "project_title": "糖尿病患者再入院风险预测",
@@ -49,7 +49,7 @@ def answers(dataset_id: str) -> dict[str, Any]:
         "project_funder": "国家重点研发计划",
         "project_ends_on": today + timedelta(days=900),
         "ethics_number": "伦审〔2026〕017",
-        "ethics_board": "锦江大学伦理委员会",
+        "ethics_board": "天府大学伦理委员会",
         "ethics_expires_on": today + timedelta(days=700),
         "professional_title": "associate_senior",
         "publications": [{"reference": "Li X. Hospital readmission in diabetes. 2025", "year": today.year}],

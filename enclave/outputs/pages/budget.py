@@ -38,7 +38,7 @@ def show(actor: Actor, project: ProjectView) -> None:
             (
                 f"{text(f'answer_kind_{each.kind}')} · {each.table}{'.' + each.column if each.column else ''}",
                 each.charged,
-                each.asked_by,
+                session.named(each.asked_by),
                 clock.local(each.asked_at),
             )
             for each in asked

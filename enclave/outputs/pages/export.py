@@ -69,7 +69,10 @@ def _decision(actor: Actor, found: ExportDetail) -> None:
         with st.container(border=True, gap="small"):
             approves = review.decision == "approve"
             ui.badges(
-                (review.reviewer or text("export_reviewer", number=number), "plain"),
+                (
+                    session.named(review.reviewer) if review.reviewer else text("export_reviewer", number=number),
+                    "plain",
+                ),
                 (text(f"decide_{'approve' if approves else 'refuse'}"), "good" if approves else "bad"),
                 (clock.local(review.reviewed_at), "plain"),
             )

@@ -51,7 +51,7 @@ def _table(block: dict[str, Any]) -> None:
     header = [f"{name}" or f"#{index}" for index, name in enumerate(block["header"], 1)]
     names = [name if header.count(name) == 1 else f"{name} #{index}" for index, name in enumerate(header, 1)]
     rows = [[*row, *[""] * (len(names) - len(row))][: len(names)] for row in block["rows"]]
-    st.dataframe(pd.DataFrame(rows, columns=names), hide_index=True, height=min(38 + 36 * max(len(rows), 1), 420))
+    st.dataframe(pd.DataFrame(rows, columns=names), hide_index=True, height=min(37 + 35 * max(len(rows), 1), 420))
     if block.get("total", len(rows)) > len(rows):
         ui.small(text("preview_rows", shown=len(rows), total=block["total"]))
 

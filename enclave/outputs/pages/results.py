@@ -15,7 +15,7 @@ from enclave.outputs.files.views import ExportView, ReleaseView
 from enclave.outputs.tables import service as released
 from enclave.outputs.tables.views import TableView
 from enclave.ui import components as ui
-from enclave.ui import links
+from enclave.ui import links, session
 
 EXPORT_TONES: dict[str, ui.Tone] = {
     "blocked": "bad", "in_review": "accent", "released": "good", "refused": "bad", "withdrawn": "plain",
@@ -75,7 +75,8 @@ def card(export: ExportView) -> None:
             (text("exports_looking", count=export.looking) if export.looking else "", "warn"),
             (text("exports_blocking", count=export.blocking) if export.blocking else "", "bad"),
         )
-        ui.small(f"{export.id} · {export.project_id} · {export.submitted_by} · {clock.local(export.submitted_at)}")
+        who = session.named(export.submitted_by)
+        ui.small(f"{export.id} · {export.project_id} · {who} · {clock.local(export.submitted_at)}")
 
 
 def _release(actor: Actor, release: ReleaseView) -> None:
