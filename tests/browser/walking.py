@@ -247,6 +247,7 @@ def run_in_lab(page: Page, code: str, kept: str = "") -> str:
     output = cells.nth(1).locator(".jp-OutputArea-output").first
     output.wait_for()
     expect(cells.nth(1).locator(".jp-InputArea-prompt")).to_have_text(re.compile(r"\[\d+\]"))
+    output.scroll_into_view_if_needed()
     if kept:
         picture(page, kept)
     return output.inner_text()
