@@ -74,7 +74,7 @@ def _filters(actor: Actor) -> FindEvents:
 def _row(event: EventView) -> tuple[object, ...]:
     return (
         f"#{event.seq}",
-        clock.local(event.at),
+        ui.Cell(clock.local(event.at), mono=True),
         event.actor,
         ui.Cell(event.action, mono=True),
         ui.Cell(event.subject, mono=True),

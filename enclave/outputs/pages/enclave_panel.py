@@ -56,6 +56,9 @@ def _open(actor: Actor, project: ProjectView) -> None:
             ui.anchor(text("enclave_open"), f"/hub/spawn/{actor.username}/{project.id}", primary=True)
         ui.badges((text("enclave_running") if running else text("enclave_ready"), "good" if running else "plain"))
     ui.small(text("enclave_rules"))
+    tables = [table.name for extract in workspaces.extracts(project.id) for table in extract.tables]
+    with st.expander(text("enclave_begin")):
+        st.code(text("enclave_begin_code", table=next(iter(tables), "")), language="python")
     sessions = workspaces.sessions(actor, project.id, 5)
     if sessions:
         with st.expander(text("enclave_sessions")):
