@@ -342,6 +342,8 @@ def open_enclave(walk: Walk) -> None:
     li.follow(application.answers("")["title"])
     walk.project = re.findall(r"id=(p-\w+)", li.page.url)[0]
     _wait_for(li, li.t("enclave_open"))
+    li.main.get_by_text(li.t("enclave_begin")).click()
+    li.says(re.compile("enclave.export"))
     li.keep("22-project")
     li.keep_narrow("22-project")
     li.page.get_by_role("link", name=li.t("enclave_open")).click()
