@@ -24,7 +24,7 @@ from request_review.pages.draft import STEPS
 from request_review.rulebook import rules
 from tests.browser import journey_data
 from tests.browser.conftest import CHROMIUM
-from tests.browser.walking import PATIENCE, Times, Walker, fill_in, picture, run_in_lab
+from tests.browser.walking import PATIENCE, PICTURES, Times, Walker, fill_in, picture, run_in_lab
 
 pytestmark = [
     pytest.mark.browser,
@@ -157,6 +157,7 @@ class Walk:
 
 
 @pytest.mark.promise("P4")
+@pytest.mark.promise("P5")
 @pytest.mark.promise("P7")
 def test_the_whole_loop(people: People, platform: Platform) -> None:
     """Browse, apply, evaluate, review blind, decide, sign, register, analyse, release, end."""
@@ -315,6 +316,7 @@ def sign(walk: Walk) -> None:
         _wait_for(person, person.t("agreement_download"))
         name, pdf = person.download(person.t("agreement_download"))
         assert name.endswith(".pdf") and pdf.startswith(b"%PDF")
+        (PICTURES / "18-agreement.pdf").write_bytes(pdf)
         assert hashlib.sha256(pdf).hexdigest() in person.seen(), "what is read is what is signed"
         person.tick(re.compile(person.t("sign_accept", number="@").split("@")[0]))
         person.keep(f"18-sign-{username}")
