@@ -49,7 +49,7 @@ def _proof(actor: Actor) -> None:
             )
     if not asked:
         return
-    with st.status(text("ledger_verifying")) as progress, ui.guarded():
+    with st.status(text("ledger_verifying"), expanded=True) as progress, ui.guarded():
         verdict = administration.verify(actor)
         if verdict.fault:
             progress.update(label=text("ledger_bad", events=verdict.events, fault=verdict.fault), state="error")
