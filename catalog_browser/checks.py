@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from catalog_browser import rule_facts
 from catalog_browser.views import (
     AUDIENCES,
     CATEGORIES,
@@ -67,6 +68,12 @@ def check_audience(audience: str) -> None:
         raise Invalid("catalog_unknown_value", field="audience", value=audience, allowed=", ".join(AUDIENCES))
 
 
+def check_resource(resource: str) -> None:
+    """Refuse a resource that Appendix C does not list."""
+    if resource and resource not in rule_facts.resources():
+        raise Invalid("catalog_unknown_value", field="resource", value=resource, allowed="Appendix C")
+
+
 def check_new(command: AddDataSet) -> None:
     """Refuse a data set without name, title, controller, category, level or variables (1-1, 4.1-0, 4.2-0)."""
     if not SLUG.fullmatch(command.slug):
@@ -75,6 +82,7 @@ def check_new(command: AddDataSet) -> None:
     check_text("catalog_title_missing", command.texts.title_en)
     check_text("catalog_controller_missing", command.controller)
     check_audience(command.audience)
+    check_resource(command.resource)
     _check_label("category", command.category, CATEGORIES)
     _check_level(command.level)
     if not command.variables:

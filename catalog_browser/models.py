@@ -53,6 +53,7 @@ class DataSet(Record, table=True):
     licence: str = ""
     attribution: str = ""
     legal_basis: str = ""
+    resource: str = ""
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(None, sa_type=UtcDateTime)
@@ -89,6 +90,7 @@ class DataSetVersion(Record, table=True):
     profile: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     profile_hash: str = ""
     risk: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    degrees: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     state: str = Field("ready", index=True)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from catalog_browser import checks
+from catalog_browser import checks, rows, rule_facts, ruling
 from catalog_browser.models import DataSet, DataSetVersion, Variable
 from catalog_browser.showing import detail_view, summary_view, variable_view, version_view
 from catalog_browser.views import (
@@ -34,7 +34,8 @@ from enclave.kernel.db import new_id, reading
 from enclave.kernel.errors import Conflict, NotFound
 from enclave.kernel.identity import Actor, Role
 from enclave.kernel.unit import UnitOfWork, unit_of_work
-from enclave.policy import levels
+from enclave.policy import doors, levels
+from enclave.policy.labels import Labels
 
 STAFF = (Role.STEWARD, Role.AUTHORITY, Role.AUDITOR)
 USABLE = ("ready", "published")
@@ -45,6 +46,7 @@ def add_data_set(actor: Actor, command: AddDataSet) -> DataSetDetail:
     with unit_of_work(actor) as unit:
         unit.require(Role.STEWARD)
         checks.check_new(command)
+        decision = ruling.registration(command, command.variables, command.level)
         if unit.session.exec(select(DataSet).where(DataSet.slug == command.slug)).first():
             raise Conflict("catalog_slug_taken", slug=command.slug)
         plain = ("controller", "category", "level", "level_reason_zh", "level_reason_en", "system")
@@ -53,6 +55,7 @@ def add_data_set(actor: Actor, command: AddDataSet) -> DataSetDetail:
             slug=command.slug,
             jurisdiction=command.jurisdiction,
             audience=command.audience,
+            resource=command.resource,
             created_by=actor.username,
             created_at=clock.now(),
             **{name: getattr(command, name) for name in plain},
@@ -64,7 +67,8 @@ def add_data_set(actor: Actor, command: AddDataSet) -> DataSetDetail:
         unit.record(
             "dataset.add",
             row.id,
-            clauses=("4.1-0", "4.2-0", "1-1", "10.4.2-e-1j"),
+            clauses=decision.clauses,
+            decision=decision.as_facts(),
             level=row.level,
             category=row.category,
             variables=len(command.variables),
@@ -82,6 +86,9 @@ def describe(actor: Actor, command: DescribeDataSet) -> DataSetDetail:
         if command.audience:
             changes["audience"] = command.audience
         checks.check_audience(command.audience or row.audience)
+        checks.check_resource(command.resource or "")
+        if command.resource is not None:
+            changes["resource"] = command.resource
         for name, text in changes.items():
             setattr(row, name, text.strip())
         unit.record("dataset.describe", row.id, clauses=("10.4.2-e-1a",), changed=sorted(changes))
@@ -95,19 +102,25 @@ def confirm_variables(actor: Actor, command: ConfirmVariables) -> DataSetDetail:
         unit.require(Role.STEWARD)
         row = _guarded(unit, command.dataset_id, command.version)
         checks.check_state(row.state, ("draft", "confirmed"))
-        variables = {(variable.table_name, variable.name): variable for variable in _variables(unit.session, row.id)}
+        variables = {
+            (variable.table_name, variable.name): variable for variable in rows.variables(unit.session, row.id)
+        }
         before = _grade(unit.session, row.id, variables.values()).level
         changed = [decision for decision in command.decisions if _decide(variables, decision)]
         for variable in variables.values():
             variable.confirmed = True
         _regrade(row, before, _grade(unit.session, row.id, variables.values()))
         row.state = "confirmed"
+        decision = ruling.registration(
+            row, variables.values(), row.level, persons=rows.has_persons(unit.session, row.id)
+        )
         if changed:
-            _set_version_states(unit.session, row.id, "ready", "withdrawn", keep_source=True)
+            rows.set_states(unit.session, row.id, "ready", "withdrawn", keep_source=True)
         unit.record(
             "dataset.confirm",
             row.id,
-            clauses=("4.1-0", "4.2-0", "10.4.2-e-1j"),
+            clauses=decision.clauses,
+            decision=decision.as_facts(),
             level=row.level,
             changes=[_decision_facts(decision) for decision in changed],
         )
@@ -122,17 +135,20 @@ def add_version(actor: Actor, command: AddVersion) -> VersionView:
         row = unit.get(DataSet, command.dataset_id)
         checks.check_state(row.state, ("draft", "confirmed", "published"))
         checks.check_version(command)
-        checks.check_no_level_five(command, [variable_view(variable) for variable in _variables(unit.session, row.id)])
+        known = [variable_view(variable) for variable in rows.variables(unit.session, row.id)]
+        checks.check_no_level_five(command, known)
+        decision = ruling.version(row, command, known, _parent_level(unit, row, command))
         stored: list[TableRef | FileRef] = [*command.tables, *command.files]
         storage.keep(unit, *(reference.object_key for reference in stored))
         version = DataSetVersion(
             id=new_id("dsv"),
-            number=_next_number(unit.session, row.id),
+            number=rows.next_number(unit.session, row.id),
             state="ready",
             tables=[asdict(table) for table in command.tables],
             files=[asdict(file) for file in command.files],
             profile=dict(command.profile),
             risk=dict(command.risk),
+            degrees={},
             created_by=actor.username,
             created_at=clock.now(),
             **{name: getattr(command, name) for name in _SAME_IN_VERSION},
@@ -141,7 +157,8 @@ def add_version(actor: Actor, command: AddVersion) -> VersionView:
         unit.record(
             "dataset.version",
             version.id,
-            clauses=command.clauses or ("3.2", "10.4.2-e-1j"),
+            clauses=tuple(dict.fromkeys((*command.clauses, *decision.clauses))),
+            decision=decision.as_facts(),
             dataset=row.id,
             kind=version.kind,
             level=version.level,
@@ -150,6 +167,11 @@ def add_version(actor: Actor, command: AddVersion) -> VersionView:
             sha256=[reference.sha256 for reference in stored],
         )
         return version_view(version)
+
+
+def _parent_level(unit: UnitOfWork, row: DataSet, command: AddVersion) -> int:
+    """Return the level of what a version was made from; without a parent, that of the set as registered (3.2)."""
+    return unit.get(DataSetVersion, command.parent_id).level if command.parent_id else row.level
 
 
 _SAME_IN_VERSION = (
@@ -173,12 +195,15 @@ def publish(actor: Actor, command: PublishDataSet) -> DataSetDetail:
         detail = _detail(unit.session, actor, row)
         checks.check_publishable(detail)
         checks.check_publisher(actor, detail, unit)
-        _set_version_states(unit.session, row.id, "ready", "published", keep_source=True)
+        decisions = ruling.publication(actor, row, detail, persons=rows.has_persons(unit.session, row.id))
+        rows.publish_versions(unit.session, row)
         row.state, row.published_at = "published", clock.now()
         unit.record(
             "dataset.publish",
             row.id,
-            clauses=("10.4.2-e-1a", "10.4.2-e-1c", "4.1-T1-L1d", "3.10-2"),
+            clauses=dict.fromkeys(clause for decision in decisions.values() for clause in decision.clauses),
+            decision=decisions["description"].as_facts(),
+            sample=decisions["sample"].as_facts() if "sample" in decisions else None,
             level=row.level,
             audience=row.audience,
             versions=[v.id for v in detail.versions if v.state == "ready" and v.kind != "source"],
@@ -196,7 +221,7 @@ def withdraw(actor: Actor, command: WithdrawDataSet) -> DataSetDetail:
         checks.check_state(row.state, ("draft", "confirmed", "published"))
         row.state = "withdrawn"
         for state in USABLE:
-            _set_version_states(unit.session, row.id, state, "withdrawn")
+            rows.set_states(unit.session, row.id, state, "withdrawn")
         unit.record("dataset.withdraw", row.id, clauses=("10.4.2-e-1b",), reason=command.reason)
         unit.session.flush()
         return _detail(unit.session, actor, row)
@@ -214,8 +239,8 @@ def find(
         found = []
         for row in session.exec(select(DataSet).order_by(col(DataSet.created_at).desc())):
             chosen = category in ("", row.category) and level in (None, row.level) and state in ("", row.state)
-            if chosen and checks.may_see(actor, row.state, row.audience) and _holds(session, row, query):
-                found.append(summary_view(row, _versions(session, row.id), actor))
+            if chosen and _may_see(actor, row) and _holds(session, row, query):
+                found.append(summary_view(row, rows.versions(session, row.id), actor))
         return found
 
 
@@ -226,9 +251,13 @@ def get(actor: Actor, dataset_id_or_slug: str) -> DataSetDetail:
             (col(DataSet.id) == dataset_id_or_slug) | (col(DataSet.slug) == dataset_id_or_slug)
         )
         row = session.exec(query).first()
-        if row is None or not checks.may_see(actor, row.state, row.audience):
+        if row is None or not _may_see(actor, row):
             raise NotFound("not_found", kind="data set", id=dataset_id_or_slug)
         return _detail(session, actor, row)
+
+
+def _may_see(actor: Actor, row: DataSet) -> bool:
+    return checks.may_see(actor, row.state, row.audience) and ruling.entry(actor, row).allowed
 
 
 def variables(dataset_id: str, session: Session | None = None) -> list[VariableView]:
@@ -236,7 +265,7 @@ def variables(dataset_id: str, session: Session | None = None) -> list[VariableV
     if session is None:
         with reading() as own:
             return variables(dataset_id, own)
-    return [variable_view(variable) for variable in _variables(session, dataset_id)]
+    return [variable_view(variable) for variable in rows.variables(session, dataset_id)]
 
 
 def version(version_id: str, session: Session | None = None) -> VersionView:
@@ -250,12 +279,23 @@ def version(version_id: str, session: Session | None = None) -> VersionView:
     return version_view(row)
 
 
+def ruled(version_id: str, columns: Collection[str], session: Session | None = None) -> tuple[doors.Data, Labels]:
+    """Return what the rules are told of some columns of a version, and the labels its copies carry, as of now."""
+    if session is None:
+        with reading() as own:
+            return ruled(version_id, columns, own)
+    found = version(version_id, session)
+    entry = session.get_one(DataSet, found.dataset_id)
+    known = variables(found.dataset_id, session)
+    return rule_facts.of_version(entry, found, known, columns), rule_facts.labels(entry, found)
+
+
 def latest(dataset_id: str, kind: str, session: Session | None = None) -> VersionView:
     """Return the newest usable version of a kind, or raise NotFound."""
     if session is None:
         with reading() as own:
             return latest(dataset_id, kind, own)
-    for row in reversed(_versions(session, dataset_id)):
+    for row in reversed(rows.versions(session, dataset_id)):
         if row.kind == kind and row.state in USABLE:
             return version_view(row)
     raise NotFound("not_found", kind=f"version:{kind}", id=dataset_id)
@@ -306,12 +346,13 @@ def _decide(variables: dict[tuple[str, str], Variable], decision: VariableDecisi
 
 def _grade(session: Session, dataset_id: str, columns: Collection[Variable]) -> levels.Grade:
     """Return the level the columns give the data set (4.1-0)."""
-    persons = any(version.kind == "source" and version.persons for version in _versions(session, dataset_id))
     parts = [
         levels.Grade(v.level, v.clause, f"变量“{v.name}”为第 {v.level} 级", f"variable “{v.name}” is level {v.level}")
         for v in columns
     ]
-    return levels.data_set_grade(parts, {column.role for column in columns}, persons=persons)
+    return levels.data_set_grade(
+        parts, {column.role for column in columns}, persons=rows.has_persons(session, dataset_id)
+    )
 
 
 def _regrade(row: DataSet, before: int, now: levels.Grade) -> None:
@@ -335,28 +376,8 @@ def _guarded(unit: UnitOfWork, dataset_id: str, expected: int | None) -> DataSet
     return row
 
 
-def _set_version_states(session: Session, dataset_id: str, old: str, new: str, *, keep_source: bool = False) -> None:
-    for row in _versions(session, dataset_id):
-        if row.state == old and not (keep_source and row.kind == "source"):
-            row.state = new
-
-
-def _next_number(session: Session, dataset_id: str) -> int:
-    return 1 + max((row.number for row in _versions(session, dataset_id)), default=0)
-
-
-def _versions(session: Session, dataset_id: str) -> list[DataSetVersion]:
-    query = select(DataSetVersion).where(DataSetVersion.dataset_id == dataset_id)
-    return list(session.exec(query.order_by(col(DataSetVersion.number))))
-
-
-def _variables(session: Session, dataset_id: str) -> list[Variable]:
-    query = select(Variable).where(Variable.dataset_id == dataset_id)
-    return list(session.exec(query.order_by(col(Variable.table_name), col(Variable.position))))
-
-
 def _detail(session: Session, actor: Actor, row: DataSet) -> DataSetDetail:
-    return detail_view(row, _versions(session, row.id), _variables(session, row.id), actor)
+    return detail_view(row, rows.versions(session, row.id), rows.variables(session, row.id), actor)
 
 
 def _holds(session: Session, row: DataSet, query: str) -> bool:
@@ -369,6 +390,6 @@ def _holds(session: Session, row: DataSet, query: str) -> bool:
         row.system,
         *(getattr(row, entry.name) for entry in fields(Texts)),
     ]
-    names = [f"{variable.name} {variable.label_zh} {variable.label_en}" for variable in _variables(session, row.id)]
+    names = [f"{variable.name} {variable.label_zh} {variable.label_en}" for variable in rows.variables(session, row.id)]
     haystack = "\n".join([*texts, *names]).casefold()
     return all(word in haystack for word in words)

@@ -17,15 +17,15 @@ _SUMMARY = (
     "level_reason_en audience state years created_at published_at version"
 ).split()
 _DETAIL = (
-    "conditions_zh conditions_en cost_zh cost_en duties_zh duties_en licence attribution legal_basis jurisdiction "
-    "created_by"
+    "conditions_zh conditions_en cost_zh cost_en duties_zh duties_en licence attribution legal_basis resource "
+    "jurisdiction created_by"
 ).split()
 _VARIABLE = (
     "id name position dtype kind label_zh label_en codes role proposed_role person_key reason_zh reason_en clause "
     "level category confirmed"
 ).split()
 _VERSION = (
-    "id dataset_id number kind level identifiability rows persons parent_id profile profile_hash risk state "
+    "id dataset_id number kind level identifiability rows persons parent_id profile profile_hash risk degrees state "
     "created_by created_at"
 ).split()
 

@@ -94,7 +94,10 @@ class Texts:
 
 @dataclass(frozen=True)
 class AddDataSet:
-    """Add a draft data set with its variables (4.1-0, 4.2-0)."""
+    """Add a draft data set with its variables (4.1-0, 4.2-0).
+
+    `resource` names the row of Appendix C the data set is, empty for one that is not listed.
+    """
 
     slug: str
     texts: Texts
@@ -107,16 +110,21 @@ class AddDataSet:
     system: str = ""
     jurisdiction: str = "510000"
     audience: str = "public"
+    resource: str = ""
 
 
 @dataclass(frozen=True)
 class DescribeDataSet:
-    """Change texts; what is empty stays as it is. `version` guards against a second editor."""
+    """Change texts; what is empty stays as it is. `version` guards against a second editor.
+
+    `resource` None stays as it is too; empty says that the set is not in Appendix C.
+    """
 
     dataset_id: str
     texts: Texts
     version: int | None = None
     audience: str = ""
+    resource: str | None = None
 
 
 @dataclass(frozen=True)
@@ -215,7 +223,10 @@ class VariableView:
 
 @dataclass(frozen=True)
 class VersionView:
-    """A version of a data set. `risk` is the report of the de-identification that made it."""
+    """A version of a data set. `risk` is the report of the de-identification that made it.
+
+    `degrees` are those it was published with, empty before: nobody may have it then (C-0).
+    """
 
     id: str
     dataset_id: str
@@ -231,6 +242,7 @@ class VersionView:
     profile: dict[str, Any]
     profile_hash: str
     risk: dict[str, Any]
+    degrees: dict[str, str]
     state: str
     created_by: str
     created_at: datetime
@@ -295,6 +307,7 @@ class DataSetDetail(DataSetView):
     licence: str = ""
     attribution: str = ""
     legal_basis: str = ""
+    resource: str = ""
     jurisdiction: str = ""
     created_by: str = ""
     variables: tuple[VariableView, ...] = ()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import puremagic
 from sqlmodel import Session, col, select
@@ -13,8 +15,10 @@ from enclave.kernel import clock, storage
 from enclave.kernel.db import new_id, reading
 from enclave.kernel.errors import Conflict, Invalid, NotFound, Refused
 from enclave.kernel.identity import Account, Actor, Role, load_actor, roles_of
+from enclave.kernel.institutions import Institution
 from enclave.kernel.unit import UnitOfWork, unit_of_work
-from request_review import earlier
+from enclave.policy.decision import Decision
+from request_review import earlier, ruling
 from request_review.case import Case, check_step, load, locked
 from request_review.checks import Context, Person, problems
 from request_review.forms import Problem, read_answers
@@ -62,6 +66,7 @@ def _draft(unit: UnitOfWork, command: SaveDraft) -> Request:
         evaluation={},
         decision={},
         agreement={},
+        rulings={},
     )
     return unit.add(row)
 
@@ -153,8 +158,10 @@ def context_of(session: Session, row: Request, files: tuple[RequestFile, ...]) -
     people = {}
     for account in session.exec(select(Account).where(col(Account.username).in_(names))):
         held = roles_of(session, account.username)
-        name, place = account.display_name, account.institution
-        people[account.username] = Person(account.username, name, place, account.active, held)
+        place = session.get(Institution, account.institution)
+        people[account.username] = Person(
+            account.username, account.display_name, account.institution, account.active, held, **_place(place)
+        )
     detail = version = None
     if row.dataset_id:
         try:
@@ -167,6 +174,17 @@ def context_of(session: Session, row: Request, files: tuple[RequestFile, ...]) -
     return Context(row.applicant, clock.today(), detail, version, people, kinds)
 
 
+def _place(found: Institution | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {"institution_zh": found.name_zh, "institution_en": found.name_en, "kind": found.kind}
+
+
+def open_problems(answers: Mapping[str, Any], context: Context) -> tuple[Problem, ...]:
+    """Return what stands against submission: the form's own checks first, then the rules of the standard."""
+    return problems(answers, context) or tuple(ruling.problems(answers, context))
+
+
 def submission_guards(case: Case) -> dict[str, Guard]:
     """Return the guards of submission: complete form, minimum qualification."""
 
@@ -174,7 +192,7 @@ def submission_guards(case: Case) -> dict[str, Guard]:
         return context_of(case.session, case.row, case.files)
 
     return {
-        "form_complete": lambda: _check_complete(problems(case.row.answers, context())),
+        "form_complete": lambda: _check_complete(open_problems(case.row.answers, context())),
         "minimums_met": lambda: _check_minimums(score(case.row.answers, context())),
     }
 
@@ -215,7 +233,10 @@ def submit(actor: Actor, command: Submit) -> str:
         expect(case.row, command.version)
         case.row.version_id = _version_id(context)
         check_basis(case, history)
-        _keep_submission(unit, case.row, score(case.row.answers, context), history)
+        decision = ruling.application(case.row.answers, context)
+        if decision.denied:
+            decision.require()
+        _keep_submission(unit, case.row, score(case.row.answers, context), history, decision)
         return case.row.id
 
 
@@ -232,13 +253,15 @@ def check_basis(case: Case, history: History, columns: tuple[str, ...] = ()) -> 
         raise Conflict("request_history_stale", clauses=("10.4.2-e-2d1",))
 
 
-def _keep_submission(unit: UnitOfWork, row: Request, points: Score, history: History) -> None:
+def _keep_submission(unit: UnitOfWork, row: Request, points: Score, history: History, decision: Decision) -> None:
     row.state, row.submitted_at = "submitted", clock.now()
     row.rules, row.score, row.history = stamps(), asdict(points), history.as_dict()
+    row.rulings = {"application": decision.as_facts()}
     unit.record(
         "request.submitted",
         row.id,
-        clauses=("9-2", "9.1.4-1", *history.clauses),
+        clauses=dict.fromkeys(("9-2", "9.1.4-1", *history.clauses, *decision.clauses)),
+        decision=decision.as_facts(),
         dataset=row.dataset_id,
         version=row.version_id,
         columns=len(row.answers["columns"]),

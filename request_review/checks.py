@@ -24,6 +24,13 @@ class Person:
     institution: str
     active: bool
     roles: frozenset[Role]
+    institution_zh: str = ""
+    institution_en: str = ""
+    kind: str | None = None  # of the institution, as somebody verified it (C-4)
+
+    def place(self, language: str) -> str:
+        """Return the institution's name in `zh` or `en`; its code where it is not registered."""
+        return (self.institution_zh if language == "zh" else self.institution_en) or self.institution
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from enclave.kernel.errors import Conflict, Invalid, Refused
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Account, Actor, system
 from enclave.kernel.unit import unit_of_work
-from request_review import agreements, earlier
-from request_review.applying import check_basis, close, expect
+from enclave.policy import records
+from request_review import agreements, earlier, ruling
+from request_review.applying import check_basis, close, context_of, expect
 from request_review.case import Case, check_step, load, locked
 from request_review.forms import day, fields, filter_text
 from request_review.history import History
@@ -46,6 +47,8 @@ def draw_up_agreement(actor: Actor, request_id: str) -> str:
         if case.row.state == "agreement":
             return request_id
         check_step(case, actor, "draw_up_agreement", {})
+        decision = ruling.agreement(_decided(case), context_of(case.session, case.row, case.files)).require()
+        case.row.rulings = case.row.rulings | {"agreement": decision.as_facts()}
         storage.keep(unit, stored.key)
         template = rules("agreement-2").stamp
         case.row.state = "agreement"
@@ -58,7 +61,8 @@ def draw_up_agreement(actor: Actor, request_id: str) -> str:
             "at": clock.now().isoformat(),
         }
         facts = {"agreement": number, "sha256": stored.sha256, "template": template}
-        unit.record("agreement.drawn-up", request_id, clauses=step.clauses, **facts)
+        clauses = dict.fromkeys((*step.clauses, *decision.clauses))
+        unit.record("agreement.drawn-up", request_id, clauses=clauses, decision=decision.as_facts(), **facts)
         return request_id
 
 
@@ -68,6 +72,11 @@ def draw_up_job(payload: Mapping[str, Any]) -> None:
         state = load(session, payload["request"]).row.state
     if state == "decided":
         draw_up_agreement(system("worker"), payload["request"])
+
+
+def _decided(case: Case) -> dict[str, Any]:
+    """Return the answers with the columns the decision left of those asked for."""
+    return case.row.answers | {"columns": case.row.decision["columns"]}
 
 
 def _facts(case: Case) -> dict[str, str]:
@@ -202,16 +211,22 @@ def register_grant(actor: Actor, command: RegisterGrant) -> str:
         expect(case.row, command.version)
         check_basis(case, history)
         check_history(history)
+        context = context_of(case.session, case.row, case.files)
+        decision = ruling.grant(_decided(case), context, matter_unused=_unused(case)).require()
         registration = unit.add(_registration(case, actor, command))
         case.row.history = history.as_dict()
-        grant = grants.issue(actor, _grant(case, registration))
+        case.row.rulings = case.row.rulings | {"grant": decision.as_facts()}
+        use = ruling.kept(ruling.use_of(case.row.answers, context))
+        grant = grants.issue(actor, _grant(case, registration, use))
         case.row.project_id, case.row.registration = grant.project_id, registration.number
         case.row.filing = registration.filing
         close(unit, case.row, "granted", "")
         unit.record(
             "request.registered",
             case.row.id,
-            clauses=step.clauses,
+            clauses=dict.fromkeys((*step.clauses, *decision.clauses)),
+            decision=decision.as_facts(),
+            disclosure=_disclosure(case),
             registration=registration.number,
             project=grant.project_id,
             grant=grant.id,
@@ -220,6 +235,21 @@ def register_grant(actor: Actor, command: RegisterGrant) -> str:
             mode=registration.mode,
         )
         return case.row.id
+
+
+def _unused(case: Case) -> bool:
+    """Tell whether this approval has not served a matter yet (9.3-1)."""
+    return case.session.exec(select(Registration).where(Registration.request_id == case.row.id)).first() is None
+
+
+def _disclosure(case: Case) -> dict[str, Any]:
+    """Return the five attributes of the disclosure this grant makes (3.10); the basis is the agreement signed."""
+    row = case.row
+    content = (row.dataset_id, row.version_id, *row.decision["columns"])
+    basis = f"agreement {row.agreement['number']}"
+    return records.disclosure(
+        recipient=row.institution, content=content, purpose=row.answers["purpose"], legal_basis=basis, at=clock.now()
+    )
 
 
 def _history_now(actor: Actor, command: RegisterGrant) -> History:
@@ -268,7 +298,7 @@ def _period(answers: Mapping[str, Any]) -> tuple[Any, Any]:
     return first, last
 
 
-def _grant(case: Case, registration: Registration) -> grants.IssueGrant:
+def _grant(case: Case, registration: Registration, use: dict[str, Any]) -> grants.IssueGrant:
     row = case.row
     return grants.IssueGrant(
         request_id=row.id,
@@ -285,4 +315,5 @@ def _grant(case: Case, registration: Registration) -> grants.IssueGrant:
         registration=registration.number,
         agreement_sha256=row.agreement["sha256"],
         epsilon=row.decision["epsilon"],
+        use=use,
     )

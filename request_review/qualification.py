@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from enclave.kernel.i18n import named, text
+from enclave.kernel.i18n import text
 from enclave.kernel.identity import Role
 from request_review.checks import Context
 from request_review.forms import day, fields
@@ -116,8 +116,7 @@ def _option(code: str, answers: Mapping[str, Any]) -> dict[str, str]:
 def _researcher(item: Mapping[str, Any], _answers: Mapping[str, Any], context: Context) -> Points:
     person = context.people.get(context.applicant)
     verified = person is not None and person.active and Role.RESEARCHER in person.roles
-    code = person.institution if person else "—"
-    names = {f"institution_{language}": named("institution", code, language) for language in ("zh", "en")}
+    names = {f"institution_{language}": person.place(language) if person else "—" for language in ("zh", "en")}
     return (item["max"] if verified else 0), "request_evidence_researcher", names
 
 

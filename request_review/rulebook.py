@@ -14,7 +14,7 @@ import yaml
 from enclave.kernel.i18n import LANGUAGES
 
 FOLDER = Path(__file__).with_name("rules")
-NAMES = ("form", "workflow", "qualification", "history", "committee", "agreement-2")
+NAMES = ("form", "workflow", "qualification", "history", "committee", "tracks", "agreement-2")
 
 
 @dataclass(frozen=True)

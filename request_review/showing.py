@@ -12,9 +12,8 @@ from enclave.kernel.errors import NotFound
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Account, Actor, system
 from request_review import conflicts
-from request_review.applying import context_of, submission_guards
+from request_review.applying import context_of, open_problems, submission_guards
 from request_review.case import INSIDERS, Case, is_team, parties, refusal, unsigned
-from request_review.checks import problems
 from request_review.concluding import signature_holds
 from request_review.forms import Problem
 from request_review.history import History
@@ -88,13 +87,14 @@ def whole(case: Case, actor: Actor) -> RequestView:
         filing=case.row.filing,
         closing_reason=case.row.closing_reason,
         rules=case.row.rules,
+        rulings={} if kept_out else case.row.rulings,
         actions=tuple(actions.values()),
     )
 
 
 def _draft_state(case: Case) -> tuple[tuple[Problem, ...], Score]:
     context = context_of(case.session, case.row, case.files)
-    return problems(case.row.answers, context), score(case.row.answers, context)
+    return open_problems(case.row.answers, context), score(case.row.answers, context)
 
 
 def _line(case: Case, actions: Mapping[str, ActionView], titles: Titles) -> dict[str, Any]:

@@ -328,6 +328,7 @@ class RequestView(RequestLine):
     filing: str
     closing_reason: str
     rules: Mapping[str, str]
+    rulings: Mapping[str, Mapping[str, Any]]  # what the rules said at each door, as the ledger keeps it
     actions: tuple[ActionView, ...]
 
     def action(self, command: str) -> ActionView:

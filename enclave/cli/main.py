@@ -18,8 +18,9 @@ from enclave.kernel.settings import settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console()
-GROUPS = ("account", "dataset", "ledger", "policy", "standard")  # modules of this package, each with an `app`
-COMMANDS = ("demo", "doctor")  # modules of this package, each with a function of that name
+# Modules of this package: each group has an `app`, each command a function of its name.
+GROUPS = ("account", "dataset", "institution", "ledger", "policy", "standard")
+COMMANDS = ("demo", "doctor")
 
 for _name in GROUPS:
     app.add_typer(importlib.import_module(f"enclave.cli.{_name}").app, name=_name)

@@ -60,13 +60,14 @@ def build_extract(
     row_filter: Sequence[Mapping[str, Any]],
     project_key: bytes,
     target: Path,
+    footer: Mapping[bytes, bytes] | None = None,
 ) -> ExtractFiles:
     """Write the granted part of a version into `target`, mounted and trusted (9.1.2-3, 10.4.2-e-3e).
 
     `columns` are names or "table.name"; a row stays when its person meets the conditions of every table
     and the row those of its own. Equal persons have equal pseudonyms in all tables of one project key
     and in no other; row order comes from the key too. For a de-identified version rows whose class fell
-    under its k by the filter are suppressed.
+    under its k by the filter are suppressed. `footer` holds the labels every file carries (10.4.2-e-1j).
     """
     if source.identifiability not in ("limited", "deidentified"):
         raise Refused("extract_not_shareable", clauses=("10.4.2-e-3e",), identifiability=source.identifiability)
@@ -85,9 +86,10 @@ def build_extract(
     trusted: list[ExtractTable] = []
     for name, table in anonymous.items():
         data = _shuffled(_rekeyed(source, name, table, project_key), name, project_key)
-        trusted.append(_write(data, name, target / f"trusted-{len(trusted)}.parquet"))
+        trusted.append(_write(data, name, target / f"trusted-{len(trusted)}.parquet", footer))
         hidden = [PERSON] if PERSON in data.column_names else []
-        mounted.append(_write(data.drop_columns(hidden), name, target / f"mounted-{len(mounted)}.parquet"))
+        plain = data.drop_columns(hidden)
+        mounted.append(_write(plain, name, target / f"mounted-{len(mounted)}.parquet", footer))
     return ExtractFiles(tuple(mounted), tuple(trusted), {"tables": risk, "k": _smallest(risk)})
 
 
@@ -253,9 +255,9 @@ def _shuffled(table: pa.Table, name: str, key: bytes) -> pa.Table:
     return table.take(pa.array(order))
 
 
-def _write(table: pa.Table, name: str, path: Path) -> ExtractTable:
+def _write(table: pa.Table, name: str, path: Path, footer: Mapping[bytes, bytes] | None) -> ExtractTable:
     plain = pa.table({column: _plain(table[column]) for column in table.column_names})
-    pq.write_table(plain, path, compression="zstd")
+    pq.write_table(plain.replace_schema_metadata(footer), path, compression="zstd")
     return ExtractTable(name, path, plain.num_rows, tuple(plain.column_names))
 
 

@@ -52,6 +52,7 @@ class Grant(Record, table=True):
     delta: float
     registration: str
     agreement_sha256: str
+    use: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     issued_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_reason: str = ""

@@ -100,6 +100,7 @@ def _grant(project_id: str, command: IssueGrant) -> Grant:
         delta=command.delta,
         registration=command.registration,
         agreement_sha256=command.agreement_sha256,
+        use=dict(command.use),
         issued_at=clock.now(),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,10 @@ from enclave.kernel.clock import end_of_day
 
 @dataclass(frozen=True)
 class IssueGrant:
-    """Open a project on one approved request. `lead` is a member without being listed."""
+    """Open a project on one approved request. `lead` is a member without being listed.
+
+    `use` are the fields of `enclave.policy.doors.Use` the grant was decided on; every later door asks with them.
+    """
 
     request_id: str
     title: str
@@ -28,6 +31,7 @@ class IssueGrant:
     agreement_sha256: str
     epsilon: float | None = None  # None: the platform's default budget
     delta: float = 1e-6
+    use: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class GrantView:
     delta: float
     registration: str
     agreement_sha256: str
+    use: dict[str, Any]
     issued_at: datetime
     ended_at: datetime | None
     ended_reason: str

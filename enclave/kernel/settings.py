@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     enclave_memory_bytes: int = 2 * 1024**3
     enclave_pids: int = 256
     enclave_cpus: float = 1.0
+    pool_approval: str = Field(
+        default="", description="number of the approval to serve others as a resource pool (9.1.3)"
+    )
     revocation_poll_seconds: float = 0.5
 
     def model_post_init(self, _context: object) -> None:

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 
 MODULES = (
     "enclave.kernel.identity",
+    "enclave.kernel.institutions",
     "enclave.kernel.ledger",
     "enclave.kernel.outbox",
     "enclave.kernel.storage",

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlmodel import Session
 
+from catalog_browser import service as catalogue
 from enclave.grants import service as grants
 from enclave.grants.service import Validity
 from enclave.kernel.errors import NotFound, Refused
 from enclave.kernel.identity import Actor
+from enclave.policy import doors
+from enclave.policy.decision import Decision
 from enclave.workspaces import service as workspaces
 from enclave.workspaces.service import TrustedTable
 
 CLAUSES = ("B.2-2-2b", "4.1-T1-L2d2e")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a release: the machine checks, the comparison with all that left before, the stewards."""
+
+    checks: bool
+    audited: bool
+    stewards: int
 
 
 def check_validity(validity: Validity) -> Validity:
@@ -24,6 +38,33 @@ def check_validity(validity: Validity) -> Validity:
 def require_valid(session: Session, actor: Actor, project_id: str) -> Validity:
     """Refuse, inside the caller's transaction, unless the actor may use the project now."""
     return check_validity(grants.is_valid(session, project_id, actor.username))
+
+
+def may_query(session: Session, validity: Validity, source: TrustedTable) -> Decision:
+    """Return the decision that a question on an extract may be answered, or raise `Refused` (P9).
+
+    Asked in the transaction that charges: the charge stands or falls with it, so the budget was there.
+    """
+    grant = next(each for each in validity.grants if each.id == source.grant_id)
+    data, _ = catalogue.ruled(grant.version_id, grant.columns, session)
+    return doors.query(data, doors.Use(**grant.use), granted=validity.valid, budget=True).require()
+
+
+def may_leave(session: Session, validity: Validity, evidence: Evidence) -> dict[str, Decision]:
+    """Return, by grant, the decisions that results may leave a project, or raise `Refused` (P5, P9)."""
+    found = {}
+    for grant in validity.grants:
+        data, _ = catalogue.ruled(grant.version_id, grant.columns, session)
+        found[grant.id] = doors.egress(
+            data,
+            doors.Use(**grant.use),
+            "result",
+            granted=validity.valid,
+            checks=evidence.checks,
+            audited=evidence.audited,
+            stewards=evidence.stewards,
+        ).require()
+    return found
 
 
 def is_open(session: Session, project_id: str) -> Validity:

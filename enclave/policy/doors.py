@@ -40,6 +40,7 @@ class Data:
     principle: str | None = "public_benefit"
     charge: str | None = "cost_recovery"
     origin: str | None = None
+    omics_access: str | None = None
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,7 @@ def _request(action: str, data: Data, use: Use | None, met: Iterable[str]) -> De
         principle=data.principle,
         charge=data.charge,
         origin=data.origin,
+        omics_access=data.omics_access,
         met=frozenset(met),
     )
     if use is None:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from enclave.kernel import institutions
 from enclave.kernel.errors import EnclaveError
-from enclave.kernel.i18n import named, text
+from enclave.kernel.i18n import text
 from enclave.kernel.log import correlation_id, logger
 from enclave.ui import links, session
 
@@ -236,8 +237,8 @@ def anchor(label: str, url: str, *, primary: bool = False) -> None:
 
 
 def place(code: str) -> str:
-    """Return the name of an institution: the demonstration's codes have names, others are names already."""
-    return named("institution", code)
+    """Return the name of an institution; the code itself where it is not registered."""
+    return institutions.name_of(code)
 
 
 def choice(label: str, options: Mapping[str, str], *, key: str, **more: Any) -> str:

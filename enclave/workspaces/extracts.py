@@ -97,9 +97,15 @@ def _build(grant: GrantView, extract: Extract) -> ExtractView:
 
     check_mountable(grant.version_id)
     key = settings().secret(f"project-{grant.project_id}")
+    _, labels = catalogue.ruled(grant.version_id, grant.columns)
     with places.under_construction(grant.project_id, extract.id) as folder:
         built = build_extract(
-            catalogue.version(grant.version_id), list(grant.columns), list(grant.row_filter), key, folder
+            catalogue.version(grant.version_id),
+            list(grant.columns),
+            list(grant.row_filter),
+            key,
+            folder,
+            labels.as_footer(),
         )
         tables = [_stored(table) for table in built.mounted]
         trusted = [_stored(table) for table in built.trusted]

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog_browser import service as catalogue
 from enclave.grants import service as grants
 from enclave.grants.service import ProjectView
 from enclave.kernel import storage
 from enclave.kernel.db import reading
 from enclave.kernel.errors import NotFound, Refused
 from enclave.kernel.unit import unit_of_work
+from enclave.policy import doors
+from enclave.policy.decision import Decision
+from enclave.policy.labels import from_footer
 from enclave.workspaces import extracts, places
 from enclave.workspaces.extracts import WORKER
 from enclave.workspaces.models import Extract
-from enclave.workspaces.views import MountPlan
+from enclave.workspaces.views import MountFacts, MountPlan
 
 TAMPER_CLAUSES = ("4.1-T1-L2d3", "9.1.4-5")
 ACCESS_CLAUSES = ("5.3-T4-F6-2", "9.1.4-5")
@@ -36,9 +45,13 @@ def mount_plan(project_id: str, username: str) -> MountPlan:
         found = extracts.ready(session, project_id, {grant.id for grant in project.validity.grants})
     if not found:
         raise Refused("enclave_not_ready", clauses=ACCESS_CLAUSES)
+    asked = {}
     for extract in found:
         extracts.check_mountable(extract.version_id)
         _verify(extract)
+        asked[extract.grant_id] = _facts(project, extract)
+    for decision in decisions(asked, probed=True).values():  # whether it is proved shows once it runs
+        decision.require()
     uid = _uid(project, username)
     return MountPlan(
         project_id=project_id,
@@ -47,7 +60,50 @@ def mount_plan(project_id: str, username: str) -> MountPlan:
         data={extract.folder: places.data_folder(project_id, extract.folder) for extract in found},
         workspace=places.workspace(project_id, username, uid),
         grants=tuple(extract.grant_id for extract in found),
+        asked=asked,
     )
+
+
+def decisions(asked: Mapping[str, MountFacts], *, probed: bool) -> dict[str, Decision]:
+    """Return what the rules say of mounting each grant's extract, now that isolation is proved or not (P2, P10)."""
+    return {
+        grant: doors.mount(
+            facts.data,
+            facts.use,
+            registered=facts.registered,
+            carried=facts.carried,
+            verified=True,  # `_verify` raised otherwise
+            probed=probed,
+            granted=facts.granted,
+            member=facts.granted,
+        )
+        for grant, facts in asked.items()
+    }
+
+
+def _facts(project: ProjectView, extract: Extract) -> MountFacts:
+    """Gather what the rules ask; every file must carry the labels the register holds now (10.4.2-e-1j)."""
+    grant = next(each for each in project.grants if each.id == extract.grant_id)
+    data, registered = catalogue.ruled(extract.version_id, grant.columns)
+    folder = places.data_folder(extract.project_id, extract.folder)
+    carried = [_labels(folder / entry["file"]) for entry in extract.tables]
+    differing = [each for each in carried if not registered.carried_by(each)]
+    return MountFacts(
+        data=data,
+        use=doors.Use(**grant.use),
+        registered=registered,
+        carried=(differing or carried)[0],
+        granted=grant in project.validity.grants,
+        content=(grant.dataset_id, grant.version_id, *grant.columns),
+        registration=grant.registration,
+    )
+
+
+def _labels(path: Path) -> dict[str, Any] | None:
+    try:
+        return from_footer(pq.read_schema(path).metadata)
+    except pa.ArrowInvalid:  # not a Parquet file: it carries none
+        return None
 
 
 def _uid(project: ProjectView, username: str) -> int:

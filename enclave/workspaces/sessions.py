@@ -11,7 +11,9 @@ from enclave.grants import service as grants
 from enclave.kernel import clock
 from enclave.kernel.db import new_id, reading
 from enclave.kernel.identity import Actor, Role, system
-from enclave.kernel.unit import unit_of_work
+from enclave.kernel.unit import UnitOfWork, unit_of_work
+from enclave.policy import records
+from enclave.workspaces import mounting
 from enclave.workspaces.models import EnclaveSession
 from enclave.workspaces.views import MountPlan, SessionView
 
@@ -33,6 +35,7 @@ def _begin(
     plan: MountPlan, report: list[Mapping[str, Any]], state: str, action: str, failed: list[str] | None = None
 ) -> str:
     with unit_of_work(Actor(plan.username)) as unit:
+        _record_mounts(unit, plan, probed=not failed)
         row = unit.add(
             EnclaveSession(
                 id=new_id("es"),
@@ -51,6 +54,23 @@ def _begin(
             **({"failed": row.failed_probes} if failed else {}),
         )  # fmt: skip
         return row.id
+
+
+def _record_mounts(unit: UnitOfWork, plan: MountPlan, *, probed: bool) -> None:
+    """Put on the ledger what the rules said of each extract, and the disclosure where it opened (3.10, P8)."""
+    for grant, decision in mounting.decisions(plan.asked, probed=probed).items():
+        facts: dict[str, Any] = {"grant": grant, "decision": decision.as_facts()}
+        if decision.allowed:
+            asked = plan.asked[grant]
+            facts["disclosure"] = records.disclosure(
+                recipient=plan.username,
+                content=asked.content,
+                purpose=asked.use.purpose or "",
+                legal_basis=asked.registration,
+                at=clock.now(),
+            )
+        action = "extract.mounted" if decision.allowed else "extract.refused"
+        unit.record(action, plan.project_id, clauses=decision.clauses, **facts)
 
 
 def not_mounted(project_id: str, username: str, code: str, clauses: Iterable[str]) -> None:

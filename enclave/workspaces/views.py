@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from enclave.policy.doors import Data, Use
+from enclave.policy.labels import Labels
+
 
 @dataclass(frozen=True)
 class ExtractTable:
@@ -56,7 +59,7 @@ class TrustedTable:
 
 @dataclass(frozen=True)
 class MountPlan:
-    """What one member's enclave mounts now: verified folders, and the grants they rest on."""
+    """What one member's enclave mounts now: verified folders, and the grants they rest on; `asked` by grant."""
 
     project_id: str
     username: str
@@ -64,6 +67,20 @@ class MountPlan:
     data: Mapping[str, Path]
     workspace: Path
     grants: tuple[str, ...]
+    asked: Mapping[str, MountFacts]
+
+
+@dataclass(frozen=True)
+class MountFacts:
+    """What the rules are told of one grant's extract when an enclave wants to mount it, all but the probes."""
+
+    data: Data
+    use: Use
+    registered: Labels
+    carried: Mapping[str, Any] | None
+    granted: bool
+    content: tuple[str, ...]
+    registration: str
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from enclave.kernel import institutions
 from enclave.kernel.db import reading
 from enclave.kernel.identity import Account, AccountRole, Actor, Role, hash_password, load_actor, system
 from enclave.kernel.unit import unit_of_work
@@ -31,8 +32,21 @@ def _hash() -> str:
     return hash_password(PASSWORD)
 
 
+# The kinds of the institutions people come from, as somebody verified them.
+INSTITUTIONS = {"WCH": "hospital", "UNI": "education_institution", "HIC": "government_data_centre"}
+
+
+def verify_institution(code: str) -> None:
+    """Register an institution with its kind, unless it is there; one called UNVERIFIED stays so."""
+    if code != "UNVERIFIED" and code not in {row.code for row in institutions.listed()}:
+        kind = INSTITUTIONS.get(code, "research_institution")
+        command = institutions.VerifyInstitution(code, f"{code}机构", f"{code} institution", kind)
+        institutions.verify(system("tests"), command)
+
+
 def make_account(username: str, *roles: Role, institution: str = "WCH", active: bool = True) -> Actor:
-    """Write an account with its roles and return its actor."""
+    """Write an account with its roles, of a verified institution, and return its actor."""
+    verify_institution(institution)
     with unit_of_work(system("tests")) as unit:
         unit.add(
             Account(

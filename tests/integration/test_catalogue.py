@@ -43,7 +43,7 @@ def entry(home: Home, people: dict[str, Actor], tmp_path: Path) -> DataSetDetail
 def version(entry: DataSetDetail, kind: str, level: int, columns: tuple[str, ...] = ("年龄",)) -> AddVersion:
     stored = storage.put_bytes(kind.encode(), "table")
     table = TableRef("t", stored.key, stored.sha256, 200, (*columns, "_person"))
-    return AddVersion(entry.id, kind, level, kind, 200, 200, (table,))
+    return AddVersion(entry.id, kind, level, kind, 200, 200, (table,), risk={"passed": True})
 
 
 def published(entry: DataSetDetail, people: dict[str, Actor], actor: str = "wu") -> DataSetDetail:
@@ -58,6 +58,12 @@ def published(entry: DataSetDetail, people: dict[str, Actor], actor: str = "wu")
 
 @pytest.mark.clause("10.4.2-e-1b")
 def test_drafts_are_for_those_who_work_on_them(entry: DataSetDetail, people: dict[str, Actor]) -> None:
+    assert entry.level == 5
+    seers = {name for name, actor in people.items() if catalogue.find(actor)}
+    assert seers == {"wang", "chen", "wu"}  # at level 5 not even the auditor (4.1-T1-L5c)
+    assert catalogue.find(ANONYMOUS) == []
+    relaxed = VariableDecision("t", "HIV抗体", level=2, note="仅为筛查登记，无个案详情")
+    catalogue.confirm_variables(people["wang"], ConfirmVariables(entry.id, (relaxed,)))
     seers = {name for name, actor in people.items() if catalogue.find(actor)}
     assert seers == {"wang", "chen", "wu", "feng"}
     assert not catalogue.find(ANONYMOUS)
@@ -256,6 +262,7 @@ def test_files_of_a_version_are_kept(entry: DataSetDetail, people: dict[str, Act
     stored = storage.put_bytes(b"sample", "sample")
     file = FileRef("样本.csv", stored.key, stored.sha256, stored.size)
     made = catalogue.add_version(
-        people["wang"], AddVersion(entry.id, "synthetic", 1, "synthetic", 0, 0, (), files=(file,))
+        people["wang"],
+        AddVersion(entry.id, "synthetic", 1, "synthetic", 0, 0, (), files=(file,), risk={"passed": True}),
     )
     assert storage.describe(stored.key).state == "kept" and made.files == (file,)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlmodel import select
 
@@ -25,12 +27,12 @@ from enclave.kernel.unit import unit_of_work
 from enclave.workspaces import ending, extracts, hub, places, service, sessions
 from enclave.workspaces.models import Extract
 from tests.conftest import AccountFactory, Home
-from tests.factories.projects import end_project, make_project
+from tests.factories.projects import end_project, make_project, make_version
 from tests.fixtures.objectstore import MemoryStore
-from tests.fixtures.runtime import make_extract, make_version
+from tests.fixtures.runtime import make_extract
 
 PROJECT = "p-works1"
-CONTENT = b"what was granted"
+CONTENT = "what was granted"
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,20 @@ class Builder:
     columns: tuple[str, ...] = ("sex", "age")
 
     def build_extract(
-        self, source: VersionView, columns: Sequence[str], row_filter: Sequence[Any], key: bytes, target: Path
+        self,
+        source: VersionView,
+        columns: Sequence[str],
+        row_filter: Sequence[Any],
+        key: bytes,
+        target: Path,
+        footer: Mapping[bytes, bytes],
     ) -> Any:
         self.keys.append(key)
         self.fails()
         found = {}
         for kind in ("mounted", "trusted"):
             path = target / f"{kind}.parquet"
-            path.write_bytes(CONTENT + kind.encode())
+            pq.write_table(pa.table({"sex": [CONTENT], "age": [kind]}).replace_schema_metadata(footer), path)
             names = self.columns if kind == "mounted" else (*self.columns, "_person")
             found[kind] = (BuiltTable("visits", path, 3, names),)
         return type("Files", (), {**found, "risk": {"k": 10}})
@@ -108,14 +116,14 @@ def test_a_grant_becomes_a_sealed_extract(project: str, builder: Builder, object
     assert found is not None
     table = found.tables[0]
     assert (found.state, found.folder, table.name, table.rows) == ("ready", "demo", "visits", 3)
-    assert table.path.read_bytes() == CONTENT + b"mounted"
+    assert pq.read_table(table.path)["age"].to_pylist() == ["mounted"]
     assert table.path.stat().st_mode & 0o777 == 0o444
     assert table.path.parent.stat().st_mode & 0o777 == 0o555
     trusted = service.trusted_tables(project)[0]
-    assert trusted.path.read_bytes() == CONTENT + b"trusted"
+    assert pq.read_table(trusted.path)["age"].to_pylist() == ["trusted"]
     assert trusted.path.stat().st_mode & 0o077 == 0
     assert storage.sha256_of(trusted.path) == trusted.sha256
-    assert CONTENT not in b"".join(object_store.objects.values())
+    assert CONTENT.encode() not in b"".join(object_store.objects.values())
     assert events("extract.ready")[0].facts["files"] == {"visits.parquet": table.sha256}
 
 

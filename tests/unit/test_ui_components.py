@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 import streamlit as st
 
+from enclave.kernel import institutions
 from enclave.kernel.errors import Refused
+from enclave.kernel.identity import system
 from enclave.kernel.log import correlated
 from enclave.ui import components as ui
+from tests.conftest import Home
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&[a](https://x.test)"
 
@@ -97,6 +100,8 @@ def test_a_row_that_does_not_fit_its_table_is_a_mistake(shown: list[str]) -> Non
         ui.table(["a", "b"], [["1"]])
 
 
-def test_an_institution_without_a_name_of_ours_keeps_its_own() -> None:
-    assert ui.place("成都市第三人民医院") == "成都市第三人民医院"
+def test_an_institution_shows_by_its_registered_name(home: Home) -> None:
+    command = institutions.VerifyInstitution("WCH", "锦江医学院附属医院", "Jinjiang Hospital", "hospital")
+    institutions.verify(system("tests"), command)
     assert ui.place("WCH") == "锦江医学院附属医院"
+    assert ui.place("成都市第三人民医院") == "成都市第三人民医院"

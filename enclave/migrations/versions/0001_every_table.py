@@ -68,6 +68,7 @@ def upgrade() -> None:
     sa.Column('licence', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('attribution', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('legal_basis', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('resource', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('created_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('created_at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=False),
     sa.Column('published_at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=True),
@@ -102,6 +103,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_export_state'), ['state'], unique=False)
         batch_op.create_index(batch_op.f('ix_export_submitted_at'), ['submitted_at'], unique=False)
 
+    op.create_table('institution',
+    sa.Column('code', sqlmodel.sql.sqltypes.AutoString(length=24), nullable=False),
+    sa.Column('name_zh', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('name_en', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('verified_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('verified_at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('code', name=op.f('pk_institution'))
+    )
     op.create_table('ledger_event',
     sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=False),
@@ -197,6 +207,7 @@ def upgrade() -> None:
     sa.Column('evaluation', sa.JSON(), nullable=False),
     sa.Column('decision', sa.JSON(), nullable=False),
     sa.Column('agreement', sa.JSON(), nullable=False),
+    sa.Column('rulings', sa.JSON(), nullable=False),
     sa.Column('project_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('registration', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('filing', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -257,6 +268,7 @@ def upgrade() -> None:
     sa.Column('profile', sa.JSON(), nullable=False),
     sa.Column('profile_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('risk', sa.JSON(), nullable=False),
+    sa.Column('degrees', sa.JSON(), nullable=False),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('created_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('created_at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=False),
@@ -379,6 +391,7 @@ def upgrade() -> None:
     sa.Column('delta', sa.Float(), nullable=False),
     sa.Column('registration', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('agreement_sha256', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('use', sa.JSON(), nullable=False),
     sa.Column('issued_at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=False),
     sa.Column('ended_at', enclave.kernel.db.UtcDateTime(timezone=True), nullable=True),
     sa.Column('ended_reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -646,6 +659,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_ledger_event_action'))
 
     op.drop_table('ledger_event')
+    op.drop_table('institution')
     with op.batch_alter_table('export', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_export_submitted_at'))
         batch_op.drop_index(batch_op.f('ix_export_state'))

@@ -55,12 +55,14 @@ def ask(actor: Actor, command: Ask) -> AnswerView:
             known = privacy.stored(session, question)
         draw = _never if known else plan.count(extracts.chosen_rows(table, plan.body["where"]))
     with unit_of_work(actor) as unit:
-        access.require_valid(unit.session, actor, command.project_id)
+        validity = access.require_valid(unit.session, actor, command.project_id)
+        decision = access.may_query(unit.session, validity, source)
         charge = privacy.spend(unit, question, draw)
         unit.record(
             "answer.given",
             command.project_id,
-            clauses=CLAUSES,
+            clauses=dict.fromkeys((*CLAUSES, *decision.clauses)),
+            decision=decision.as_facts(),
             charge=charge.id,
             kind=command.kind,
             epsilon="0" if charge.free else str(charge.epsilon),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from sqlmodel import Session, col, select
 
+from enclave.grants.service import Validity
 from enclave.kernel import clock, crypto, ledger, storage
 from enclave.kernel.db import new_id, reading
 from enclave.kernel.errors import Conflict, Invalid, NotFound, Refused
@@ -11,7 +15,8 @@ from enclave.kernel.identity import Actor, Role, system
 from enclave.kernel.unit import UnitOfWork, unit_of_work
 from enclave.outputs import access
 from enclave.outputs.files import manifest, showing
-from enclave.outputs.files.submission import submit
+from enclave.outputs.files.report import Finding
+from enclave.outputs.files.submission import DIFFERS, submit
 from enclave.outputs.files.views import (
     ExportDetail,
     ExportView,
@@ -23,6 +28,7 @@ from enclave.outputs.files.views import (
     SubmitExport,
 )
 from enclave.outputs.models import Export, ExportFile, ExportReview, Release
+from enclave.policy import records
 
 __all__ = [
     "ExportDetail", "ExportView", "FileView", "FindingView", "ReleaseView", "ReviewExport", "ReviewView",
@@ -106,6 +112,8 @@ def _settle(unit: UnitOfWork, export: Export, files: list[ExportFile]) -> None:
 def _release(unit: UnitOfWork, export: Export, files: list[ExportFile], reviews: list[ExportReview]) -> None:
     if {entry.digest for entry in reviews} != {export.digest}:
         raise crypto.Tampered("object_tampered")
+    validity = access.check_validity(access.is_open(unit.session, export.project_id))
+    decisions = access.may_leave(unit.session, validity, _evidence(files, reviews))
     moment = clock.now()
     identifier = new_id("rel")
     content = manifest.build(identifier, export, files, reviews, moment.isoformat())
@@ -128,6 +136,29 @@ def _release(unit: UnitOfWork, export: Export, files: list[ExportFile], reviews:
         manifest=row.manifest_sha256,
         files=[entry["sha256"] for entry in content["files"]],
         approved_by=content["approved_by"],
+        decisions={grant: decision.as_facts() for grant, decision in decisions.items()},
+        disclosure=_disclosure(export, validity, content, moment),
+    )
+
+
+def _evidence(files: list[ExportFile], reviews: list[ExportReview]) -> access.Evidence:
+    """Return what was found when the files came and who looked since; a finding that stops a file stops it now too."""
+    found = [Finding(each["code"], each["facts"]) for file in files for each in file.findings]
+    return access.Evidence(
+        checks=not any(finding.blocking for finding in found),
+        audited=not any(finding.code == DIFFERS for finding in found),
+        stewards=len({review.reviewer for review in reviews if review.decision == "approve"}),
+    )
+
+
+def _disclosure(export: Export, validity: Validity, content: dict[str, Any], moment: datetime) -> dict[str, Any]:
+    """Return the five attributes of this disclosure (3.10): the files by their hashes, under the grants' registers."""
+    return records.disclosure(
+        recipient=export.submitted_by,
+        content=[entry["sha256"] for entry in content["files"]],
+        purpose=", ".join(sorted({str(grant.use.get("purpose")) for grant in validity.grants})),
+        legal_basis=", ".join(sorted({grant.registration for grant in validity.grants})),
+        at=moment,
     )
 
 

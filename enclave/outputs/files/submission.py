@@ -31,6 +31,7 @@ from enclave.outputs.models import Export, ExportFile, ReleasedTable
 CLAUSES = ("4.1-T1-L2d2e", "10.4.2-e-2d5", "5.3-T4-F6-1b")
 LEAST_NOTE = 10
 OPEN_STATES = ("in_review", "released")
+DIFFERS = "export_differs_by_few"
 
 
 @dataclass
@@ -158,7 +159,7 @@ def _compare(session: Session, datasets: list[str], files: list[_Copied]) -> Non
         for identifier, tables in earlier:
             persons = differences.least_difference(file.report.tables, tables, settings().cell_threshold)
             if persons:
-                file.report.add("export_differs_by_few", export=identifier, persons=persons)
+                file.report.add(DIFFERS, export=identifier, persons=persons)
 
 
 def _exported(session: Session, datasets: list[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -164,7 +164,8 @@ def _store(candidate: _Candidate) -> Objects:
 def _release(actor: Actor, candidate: _Candidate, seen: int, objects: Objects | None) -> TableView | None:
     """Write the release if no other table of the data set was released since the audit; else return None."""
     with unit_of_work(actor) as unit:
-        access.require_valid(unit.session, actor, candidate.project_id)
+        validity = access.require_valid(unit.session, actor, candidate.project_id)
+        decision = access.may_query(unit.session, validity, candidate.source)
         (register,) = registers.lock(unit, [candidate.source.dataset_id])
         known = _same(unit.session, candidate)
         if known is not None:
@@ -178,7 +179,8 @@ def _release(actor: Actor, candidate: _Candidate, seen: int, objects: Objects | 
         unit.record(
             "table.released",
             row.project_id,
-            clauses=CLAUSES,
+            clauses=dict.fromkeys((*CLAUSES, *decision.clauses)),
+            decision=decision.as_facts(),
             table=row.id,
             dataset=row.dataset_id,
             number=row.number,
