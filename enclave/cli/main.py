@@ -10,10 +10,11 @@ import time
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DatabaseError
 
 from enclave.kernel.errors import EnclaveError
 from enclave.kernel.i18n import text
-from enclave.kernel.log import configure
+from enclave.kernel.log import configure, logger
 from enclave.kernel.settings import settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -99,6 +100,11 @@ def main() -> None:
     except EnclaveError as error:
         for language in ("zh", "en"):
             typer.echo(error.message(language), err=True)
+        sys.exit(2)
+    except DatabaseError as error:
+        logger().error("database", state=type(error).__name__)
+        for language in ("zh", "en"):
+            typer.echo(text("ui_database_unusable", language), err=True)
         sys.exit(2)
 
 

@@ -76,13 +76,25 @@ def explain_facts(facts: Mapping[str, Any], language: str, book: Book | None = N
 
     Rules that exist no longer are named by their id; where the rules have changed since, the last line says so.
     """
+    reasons = reasons_of(facts, language, book)
+    lines = [f"{sentence}  [{' '.join(clauses)}]" if clauses else sentence for sentence, clauses in reasons]
+    return lines + told_of(facts, language, book)
+
+
+def reasons_of(facts: Mapping[str, Any], language: str, book: Book | None = None) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the rules a kept decision rests on, each as its sentence and clauses; one gone since as its id."""
+    rules = {rule.id: rule for rule in (book or current()).rules}
+    found = []
+    for name in map(str, facts.get("rules", ())):
+        rule = rules.get(name)
+        found.append((rule.sentence(language), rule.clauses) if rule else (name, ()))
+    return found
+
+
+def told_of(facts: Mapping[str, Any], language: str, book: Book | None = None) -> list[str]:
+    """Return what else a kept decision says: what was missing, and whether the rules have changed since."""
     book = book or current()
-    rules = {rule.id: rule for rule in book.rules}
-    lines = []
-    for name in facts.get("rules", ()):
-        rule = rules.get(str(name))
-        lines.append(f"{rule.sentence(language)}  [{' '.join(rule.clauses)}]" if rule else str(name))
-    words = book.words("obligations")
+    words, lines = book.words("obligations"), []
     missing = [words[code].name(language) if code in words else str(code) for code in facts.get("missing", ())]
     if missing:
         lines.append(text("policy_explain_missing_list", language, items=_joined(missing, language)))

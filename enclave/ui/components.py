@@ -14,6 +14,7 @@ from enclave.kernel import institutions
 from enclave.kernel.errors import EnclaveError
 from enclave.kernel.i18n import text
 from enclave.kernel.log import correlation_id, logger
+from enclave.policy.book import current
 from enclave.ui import links, session
 
 Tone = Literal["plain", "accent", "good", "warn", "bad"]
@@ -239,6 +240,12 @@ def anchor(label: str, url: str, *, primary: bool = False) -> None:
 def place(code: str) -> str:
     """Return the name of an institution; the code itself where it is not registered."""
     return institutions.name_of(code)
+
+
+def word(vocabulary: str, code: str, language: str) -> str:
+    """Return the name of a word of the standard; the code itself where the vocabulary does not have it."""
+    entry = current().words(vocabulary).get(code)
+    return entry.name(language) if entry else code
 
 
 def choice(label: str, options: Mapping[str, str], *, key: str, **more: Any) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
 from enclave.kernel.i18n import text
 from enclave.ui import components as ui
-from enclave.ui import session
+from enclave.ui import rulings, session
 from request_review.history import Beside, History
 from request_review.pages.parts import state_name
 from request_review.qualification import Score
@@ -39,6 +39,13 @@ def score(found: Score) -> None:
             for line in found.lines
         ],
     )
+
+
+def rules(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Show what the rules of the standard said at each door the request came to, the last one first."""
+    for door in reversed(list(found)):
+        ui.section(text(f"rules_{door}"))
+        rulings.show(found[door])
 
 
 def history(found: History) -> None:

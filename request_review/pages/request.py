@@ -50,6 +50,8 @@ def _tabs(actor: Actor, view: RequestView, first: str) -> None:
         shown["history"] = lambda: _history(view)
     if view.evaluation or view.panel:
         shown["reviews"] = lambda: reviews.show(view)
+    if view.rulings:
+        shown["rules"] = lambda: findings.rules(view.rulings)
     if view.decision or view.agreement:
         shown["decision"] = lambda: agreement.show(actor, view)
     names = [text(f"request_tab_{name}") for name in shown]

@@ -12,7 +12,7 @@ from enclave.kernel import clock
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Actor, Role
 from enclave.ui import components as ui
-from enclave.ui import session
+from enclave.ui import rulings, session
 
 
 def page() -> None:
@@ -98,4 +98,7 @@ def _detail(events: tuple[EventView, ...]) -> None:
             (text("ledger_digest"), event.digest),
         ]
     )
+    for decision in rulings.all_of(event.facts):
+        ui.section(text("ledger_decision"))
+        rulings.show(decision)
     st.code(json.dumps(event.facts, ensure_ascii=False, indent=2), language="json", wrap_lines=True)
