@@ -88,6 +88,7 @@ def check_new(command: AddDataSet) -> None:
     if not command.variables:
         raise Invalid("catalog_no_variables")
     for variable in command.variables:
+        _check_indicator(variable)
         _check_label("role", variable.role, ROLES)
         _check_label("category", variable.category, CATEGORIES)
         _check_level(variable.level)
@@ -95,6 +96,12 @@ def check_new(command: AddDataSet) -> None:
     highest = levels.highest(variable.level for variable in command.variables)
     if command.level < highest:
         raise Invalid("catalog_level_below_parts", level=command.level, highest=highest, clauses=("4.1-0",))
+
+
+def _check_indicator(variable: VariableSpec) -> None:
+    """Refuse an indicator without its code or definition: a figure must have one meaning (2-6)."""
+    if variable.indicator and not all(variable.indicator.get(part, "").strip() for part in ("code", "zh", "en")):
+        raise Invalid("catalog_indicator_incomplete", column=variable.name, clauses=("2-6",))
 
 
 def check_state(state: str, allowed: tuple[str, ...]) -> None:

@@ -36,6 +36,7 @@ class DataSet(Record, table=True):
     description_en: str = ""
     controller: str
     system: str = ""
+    origin: str = ""
     jurisdiction: str = "510000"
     category: str
     level: int
@@ -117,6 +118,7 @@ class Variable(Record, table=True):
     label_en: str = ""
     codes: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     facts: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    indicator: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     role: str
     person_key: bool = False
     reason_zh: str = ""

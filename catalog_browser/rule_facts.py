@@ -70,6 +70,7 @@ def _owned(entry: DataSetFacts) -> dict[str, Any]:
         "categories": (entry.category,),
         "controller": entry.controller,
         "jurisdiction": entry.jurisdiction,
+        "origin": entry.origin or None,
         "omics_access": "access_controlled",  # nobody reads person-level data here but in an enclave
     }
 

@@ -49,7 +49,7 @@ def add_data_set(actor: Actor, command: AddDataSet) -> DataSetDetail:
         decision = ruling.registration(command, command.variables, command.level)
         if unit.session.exec(select(DataSet).where(DataSet.slug == command.slug)).first():
             raise Conflict("catalog_slug_taken", slug=command.slug)
-        plain = ("controller", "category", "level", "level_reason_zh", "level_reason_en", "system")
+        plain = ("controller", "category", "level", "level_reason_zh", "level_reason_en", "system", "origin")
         row = DataSet(
             id=new_id("ds"),
             slug=command.slug,
@@ -320,11 +320,12 @@ def _variable(dataset_id: str, spec: VariableSpec) -> Variable:
         proposed_role=spec.role,
         codes={code: dict(texts) for code, texts in spec.codes.items()},
         facts=dict(spec.facts),
+        indicator=dict(spec.indicator),
         **same,
     )
 
 
-_OWN_IN_VARIABLE = ("table", "codes", "facts")
+_OWN_IN_VARIABLE = ("table", "codes", "facts", "indicator")
 _DECIDED = ("role", "kind", "level", "category", "label_zh", "label_en", "codes")
 
 

@@ -17,12 +17,12 @@ _SUMMARY = (
     "level_reason_en audience state years created_at published_at version"
 ).split()
 _DETAIL = (
-    "conditions_zh conditions_en cost_zh cost_en duties_zh duties_en licence attribution legal_basis resource "
+    "conditions_zh conditions_en cost_zh cost_en duties_zh duties_en licence attribution legal_basis resource origin "
     "jurisdiction created_by"
 ).split()
 _VARIABLE = (
-    "id name position dtype kind label_zh label_en codes role proposed_role person_key reason_zh reason_en clause "
-    "level category confirmed"
+    "id name position dtype kind label_zh label_en codes indicator role proposed_role person_key reason_zh "
+    "reason_en clause level category confirmed"
 ).split()
 _VERSION = (
     "id dataset_id number kind level identifiability rows persons parent_id profile profile_hash risk degrees state "

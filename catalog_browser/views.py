@@ -29,8 +29,9 @@ class VariableSpec:
     """A variable to be added: what reading and classification found.
 
     `kind` says what the values are (`national_id`, `birth_date`, `postcode`, ...; the list is
-    `enclave/deidentify/rules/kinds.yaml`); `codes` maps a code to `{"zh", "en"}`; `facts` are
-    statistics of the column that only stewards see.
+    `enclave/deidentify/rules/kinds.yaml`); `codes` maps a code to `{"zh", "en"}`; `indicator` is the health
+    statistical indicator the column holds, `{"code", "zh", "en"}` with its definition (WS/T 598, 2-6); `facts`
+    are statistics of the column that only stewards see.
     """
 
     table: str
@@ -48,6 +49,7 @@ class VariableSpec:
     label_zh: str = ""
     label_en: str = ""
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    indicator: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -96,7 +98,8 @@ class Texts:
 class AddDataSet:
     """Add a draft data set with its variables (4.1-0, 4.2-0).
 
-    `resource` names the row of Appendix C the data set is, empty for one that is not listed.
+    `resource` names the row of Appendix C the data set is, empty for one that is not listed; `origin` the scenario
+    the data come from, such as 10.2.1 for telemedicine (10.2.1-a-2).
     """
 
     slug: str
@@ -111,6 +114,7 @@ class AddDataSet:
     jurisdiction: str = "510000"
     audience: str = "public"
     resource: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ class VariableView:
     label_zh: str
     label_en: str
     codes: dict[str, dict[str, str]]
+    indicator: dict[str, str]
     facts: dict[str, Any]
     role: str
     proposed_role: str
@@ -308,6 +313,7 @@ class DataSetDetail(DataSetView):
     attribution: str = ""
     legal_basis: str = ""
     resource: str = ""
+    origin: str = ""
     jurisdiction: str = ""
     created_by: str = ""
     variables: tuple[VariableView, ...] = ()

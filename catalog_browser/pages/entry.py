@@ -63,6 +63,7 @@ def _about(entry: DataSetDetail) -> None:
         [
             (text("entry_controller"), entry.controller),
             (text("entry_system"), entry.system),
+            (text("entry_origin"), ui.word("scenarios", entry.origin, session.language())),
             (text("ui_level"), f"{text(f'level_{entry.level}')} · {session.pick(entry, 'level_reason')}".rstrip(" ·")),
             (text("entry_degree"), text(f"degree_{entry.level}_long")),
             (text("entry_licence"), entry.licence),

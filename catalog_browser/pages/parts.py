@@ -45,15 +45,21 @@ def _matches(variable: VariableView, wanted: str, language: str) -> bool:
 def _row(variable: VariableView, language: str) -> tuple[object, ...]:
     codes = [f"{code} = {texts.get(language, '')}" for code, texts in list(variable.codes.items())[:8]]
     more = "…" if len(variable.codes) > 8 else ""
-    label = variable.label(language)
     return (
         ui.Cell(variable.name, mono=True),
-        "" if label == variable.name else label,
+        _meaning(variable, language),
         ui.code_name("dtype", variable.dtype),
         ui.Cell(ui.code_name("role", variable.role), TONES[variable.role]),
         variable.level,
         "; ".join(codes) + more,
     )
+
+
+def _meaning(variable: VariableView, language: str) -> str:
+    """Return the label, and the statistical indicator with its definition where the column holds one (2-6)."""
+    label = "" if variable.label(language) == variable.name else variable.label(language)
+    known = variable.indicator
+    return f"{label} [{known['code']}] {known[language]}".strip() if known else label
 
 
 def versions(entry: DataSetDetail) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catalog_browser import service
+from catalog_browser import rule_facts, service
 from catalog_browser.pages import steps
 from catalog_browser.pages.parts import versions
 from catalog_browser.views import (
@@ -79,11 +79,23 @@ def _texts(actor: Actor, entry: DataSetDetail) -> None:
         audience = st.radio(
             text("texts_audience"), AUDIENCES, index=AUDIENCES.index(entry.audience), format_func=names.__getitem__
         )
+        resource = _resource(entry)
         if st.form_submit_button(text("ui_save"), type="primary"):
+            command = DescribeDataSet(entry.id, Texts(**written), entry.version, audience or "", resource)
             with ui.guarded():
-                service.describe(actor, DescribeDataSet(entry.id, Texts(**written), entry.version, audience or ""))
+                service.describe(actor, command)
                 ui.flash(text("ui_saved"))
                 st.rerun()
+
+
+def _resource(entry: DataSetDetail) -> str:
+    """Ask which row of Appendix C the data set is: its degrees decide who may have it (6, 8)."""
+    names = {"": text("texts_resource_none")}
+    names |= {code: name[session.language()] for code, name in rule_facts.resources().items()}
+    codes = list(names)
+    return str(
+        st.selectbox(text("texts_resource"), codes, index=codes.index(entry.resource), format_func=names.__getitem__)
+    )
 
 
 def _field(entry: DataSetDetail, name: str, *, long: bool) -> str:

@@ -39,7 +39,8 @@ class RegisterDataSet:
     `{"sex": {"zh": ..., "en": ...}}` and `{"sex": {"1": {"zh": ..., "en": ...}}}`. `category` and `level`
     are proposed from the columns where they are not given; a level below them is refused. `persons=False`
     declares that no row is about a person; nothing else but a plain code list is taken to be so. `person_key`
-    is the column that tells persons apart, where the one proposed is not it.
+    is the column that tells persons apart, where the one proposed is not it. `indicators` name health statistical
+    indicators by column, each with code and definition (2-6); `origin` is the scenario the data come from.
     """
 
     slug: str
@@ -54,6 +55,8 @@ class RegisterDataSet:
     jurisdiction: str = "510000"
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    indicators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    origin: str = ""
     persons: bool | None = None
     person_key: str = ""
     encoding: str = ""
@@ -190,6 +193,7 @@ def _commit(
                 level_reason_en=grade.en,
                 variables=tuple(_variables(command, tables, findings)),
                 system=command.system,
+                origin=command.origin,
                 jurisdiction=command.jurisdiction,
                 audience=command.audience,
             ),
@@ -258,6 +262,7 @@ def _variables(
                 label_zh=label.get("zh", ""),
                 label_en=label.get("en", ""),
                 codes=command.codes.get(exact) or command.codes.get(column.name) or {},
+                indicator=command.indicators.get(exact) or command.indicators.get(column.name) or {},
                 facts=column.facts,
             )
 

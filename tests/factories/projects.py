@@ -46,8 +46,8 @@ def make_version(dataset_id: str = "ds-demo", *, identifiability: str = "limited
             unit.add(
                 Variable(
                     id=f"var-{dataset_id}-{name}", dataset_id=dataset_id, table_name="visits", name=name,
-                    position=position, dtype="text", kind="text", codes={}, facts={}, role="quasi", level=3,
-                    category="personal_attribute", proposed_role="quasi", confirmed=True,
+                    position=position, dtype="text", kind="text", codes={}, facts={}, indicator={}, role="quasi",
+                    level=3, category="personal_attribute", proposed_role="quasi", confirmed=True,
                 )
             )  # fmt: skip
         table = {"name": "visits", "object_key": "", "sha256": "", "rows": 3, "columns": list(COLUMNS)}

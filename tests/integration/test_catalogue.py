@@ -23,7 +23,7 @@ from catalog_browser.views import (
 )
 from enclave.deidentify.registering import RegisterDataSet, register
 from enclave.kernel import db, storage
-from enclave.kernel.errors import Conflict, EnclaveError, NotFound, Refused
+from enclave.kernel.errors import Conflict, EnclaveError, Invalid, NotFound, Refused
 from enclave.kernel.identity import ANONYMOUS, Actor
 from enclave.kernel.ledger import LedgerEvent
 from tests.conftest import Home
@@ -207,6 +207,7 @@ def test_level_five_is_published_by_the_authority_alone(entry: DataSetDetail, pe
 
 
 @pytest.mark.clause("4.1-T1-L1d")
+@pytest.mark.clause("4.1-T1-L1b")
 def test_level_one_needs_a_second_steward(home: Home, people: dict[str, Actor], tmp_path: Path) -> None:
     path = tmp_path / "beds.csv"
     path.write_text("year,area,beds\n2020,city,10\n2021,land,20\n")
@@ -220,6 +221,7 @@ def test_level_one_needs_a_second_steward(home: Home, people: dict[str, Actor], 
         catalogue.publish(wang, PublishDataSet(beds.id))
     assert caught.value.code == "catalog_second_steward"
     assert catalogue.publish(people["chen"], PublishDataSet(beds.id)).state == "published"
+    assert catalogue.get(ANONYMOUS, "beds").level == 1  # anybody, without login (4.1-T1-L1b)
 
 
 def test_withdrawing(entry: DataSetDetail, people: dict[str, Actor]) -> None:
@@ -266,3 +268,33 @@ def test_files_of_a_version_are_kept(entry: DataSetDetail, people: dict[str, Act
         AddVersion(entry.id, "synthetic", 1, "synthetic", 0, 0, (), files=(file,), risk={"passed": True}),
     )
     assert storage.describe(stored.key).state == "kept" and made.files == (file,)
+
+
+@pytest.mark.clause("10.2.1-a-2")
+def test_data_from_telemedicine_are_a_source_like_any_other(
+    home: Home, people: dict[str, Actor], tmp_path: Path
+) -> None:
+    path = tmp_path / "consultations.csv"
+    path.write_text("病案号,年龄\n" + "".join(f"{n},{n % 60}\n" for n in range(200)), encoding="utf-8")
+    texts = Texts("远程会诊", "Remote consultations")
+    found = register(people["wang"], RegisterDataSet("remote", texts, "示例", path, origin="10.2.1"))
+    assert (found.origin, found.level, found.category) == ("10.2.1", 4, "personal_attribute")
+    with pytest.raises(NotFound):  # unclassified as it is, no researcher can ask for it
+        catalogue.get(people["li"], found.id)
+    with pytest.raises(Refused) as caught:
+        register(people["wang"], RegisterDataSet("strange", texts, "示例", path, origin="10.9.9"))
+    assert caught.value.facts["rules"] == ["value-not-recognised"]
+
+
+@pytest.mark.clause("2-6")
+def test_a_column_may_be_a_health_statistical_indicator(home: Home, people: dict[str, Actor], tmp_path: Path) -> None:
+    path = tmp_path / "beds.csv"
+    path.write_text("year,area,beds\n2020,city,10\n2021,land,20\n")
+    indicator = {"code": "HSI10.02.001", "zh": "年末固定实有床位数", "en": "beds in place at the end of the year"}
+    command = RegisterDataSet("beds", FULL, "示例", path, persons=False, indicators={"beds": indicator})
+    known = {variable.name: variable.indicator for variable in register(people["wang"], command).variables}
+    assert known == {"year": {}, "area": {}, "beds": indicator}
+    lacking = replace(command, slug="more", indicators={"beds": {"code": "HSI10.02.001"}})
+    with pytest.raises(Invalid) as caught:
+        register(people["wang"], lacking)
+    assert caught.value.code == "catalog_indicator_incomplete"

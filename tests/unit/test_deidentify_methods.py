@@ -27,7 +27,7 @@ def variable(
     name: str, kind: str, role: str, table: str = "t", level: int = 2, person_key: bool = False
 ) -> VariableView:
     return VariableView(
-        "v", table, name, 0, "text", kind, "", "", {}, {}, role, role, person_key, "", "", "", level, "", True
+        "v", table, name, 0, "text", kind, "", "", {}, {}, {}, role, role, person_key, "", "", "", level, "", True
     )
 
 

@@ -11,7 +11,7 @@ from request_review.pages.conditions import MOST_OFFERED, Choice
 
 VARIABLE = VariableView(
     id="v", table="t", name="sex", position=0, dtype="text", kind="", label_zh="性别", label_en="Sex",
-    codes={"1": {"zh": "男", "en": "male"}, "2": {"zh": "女", "en": "female"}}, facts={}, role="quasi",
+    codes={"1": {"zh": "男", "en": "male"}, "2": {"zh": "女", "en": "female"}}, indicator={}, facts={}, role="quasi",
     proposed_role="quasi", person_key=False, reason_zh="", reason_en="", clause="", level=3,
     category="personal_attribute", confirmed=True,
 )  # fmt: skip
