@@ -181,8 +181,10 @@ def _place(found: Institution | None) -> dict[str, Any]:
 
 
 def open_problems(answers: Mapping[str, Any], context: Context) -> tuple[Problem, ...]:
-    """Return what stands against submission: the form's own checks first, then the rules of the standard."""
-    return problems(answers, context) or tuple(ruling.problems(answers, context))
+    """Return what stands against submission: the form's own checks, and the rules once they have what they ask."""
+    found = problems(answers, context)
+    unreadable = {each.field for each in found}.intersection(ruling.ASKED)
+    return found if unreadable else (*found, *ruling.problems(answers, context))
 
 
 def submission_guards(case: Case) -> dict[str, Guard]:

@@ -21,7 +21,7 @@ def show(facts: Mapping[str, Any]) -> None:
     outcome = str(facts.get("outcome", ""))
     ui.badges((text(f"ruling_{outcome}"), TONES.get(outcome, "plain")))
     for sentence, clauses in reasons_of(facts, language):
-        ui.finding(sentence, text("ruling_rule"), "plain", clauses)
+        ui.finding(sentence[:1].upper() + sentence[1:], text("ruling_rule"), "plain", clauses)
     for told in told_of(facts, language):
         st.caption(ui.md(told))
     ui.facts([(text(f"ruling_{name}"), value) for name, value in _weighed(facts, language)])

@@ -14,6 +14,8 @@ from enclave.kernel.identity import Actor, Role
 from enclave.ui import components as ui
 from enclave.ui import rulings, session
 
+SHOWN = 4  # clauses in a line of the list; an event's own part shows all of them
+
 
 def page() -> None:
     """Show the ledger."""
@@ -78,7 +80,7 @@ def _row(event: EventView) -> tuple[object, ...]:
         event.actor,
         ui.Cell(event.action, mono=True),
         ui.Cell(event.subject, mono=True),
-        ", ".join(event.clauses),
+        ", ".join(event.clauses[:SHOWN]) + (f" … +{len(event.clauses) - SHOWN}" if len(event.clauses) > SHOWN else ""),
     )
 
 
