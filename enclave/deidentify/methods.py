@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
+from enclave.deidentify import techniques
 from enclave.deidentify.profiles import Treatment
 
 SHIFT_DAYS = 182  # a person's dates move by up to half a year either way, and never by nothing
@@ -28,6 +30,12 @@ TECHNIQUES = {
     "year": "generalisation",
     "top": "generalisation",
     "cut": "masking",
+    "substitute": "substitution",
+    "shuffle": "shuffling",
+    "vary": "numeric_transformation",
+    "encrypt": "encryption",
+    "mask": "masking",
+    "truncate": "truncation",
 }
 Column: TypeAlias = Any  # pyarrow has no types
 
@@ -158,3 +166,24 @@ def treat(treatment: Treatment, column: Column, persons: Column, setting: Settin
             return by_distinct(column, lambda value: cut(rule.keep, value), pa.string())
         case "drop":
             return None
+        case _:
+            return _technique(treatment, column, persons, setting)
+
+
+def _technique(treatment: Treatment, column: Column, persons: Column, setting: Setting) -> pa.Array:
+    """Return the column by one of the further techniques of 9.1; a domain keeps equal values equal."""
+    rule, domain, key = treatment.rule, domain_of(treatment), setting.key
+    match rule.method:
+        case "shuffle":
+            return techniques.shuffled(key, domain, column)
+        case "vary":
+            return techniques.varied(key, domain, rule.bound, column, np.asarray(persons))
+        case "substitute":
+            change = partial(techniques.substitute, key, domain, rule.words)
+        case "encrypt":
+            change = partial(techniques.encrypted, key, domain)
+        case "mask":
+            change = partial(techniques.masked, start=rule.keep, end=rule.keep_end)
+        case _:
+            change = partial(techniques.truncated, keep=rule.keep)
+    return by_distinct(column, change, pa.string())

@@ -103,7 +103,7 @@ def _build(
         persons=len(maker.persons),
         tables=references,
         parent_id=source.id,
-        profile={"name": profile.name, "version": profile.version, "tables": maker.lineage},
+        profile={"name": profile.name, "version": profile.version, "tables": maker.lineage, "stages": ["middle"]},
         profile_hash=profile.digest,
         risk=_summary({name: reports[name] for name in paths}, wanted),
         clauses=profile.form(form).clauses,

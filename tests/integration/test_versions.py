@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import select
 
 from catalog_browser import service as catalogue
-from catalog_browser.views import ConfirmVariables, Texts, VersionView
+from catalog_browser.views import ConfirmVariables, Texts, VariableDecision, VersionView
 from enclave.deidentify import versions
 from enclave.deidentify.building import ExtractFiles, build_extract
 from enclave.deidentify.service import BuildVersions, RegisterDataSet, build_versions, register
@@ -24,6 +24,7 @@ from enclave.kernel.identity import Actor
 from enclave.kernel.ledger import LedgerEvent
 from enclave.kernel.settings import settings
 from enclave.kernel.storage import StoredObject
+from enclave.policy import doors
 from tests.conftest import Home
 from tests.factories.admissions import VISITS, write_tables
 
@@ -331,3 +332,74 @@ def test_the_source_is_never_extracted(made: Made, tmp_path: Path) -> None:
         extract(source, b"a" * 32, tmp_path / "x")
     assert caught.value.code == "extract_not_shareable"
     assert storage.describe(source.tables[0].object_key).state == "kept"
+
+
+# -- what is kept of a run, and where its results may go ---------------------------------------------------------------
+@one_database
+@pytest.mark.clause("2-5")
+@pytest.mark.clause("9.1.2-0a")
+@pytest.mark.clause("5.3-T4-F3-2")
+@pytest.mark.clause("5.3-T4-F4-3")
+def test_a_run_is_kept_with_identifiers_techniques_risk_and_operator(
+    made: Made, built: dict[str, VersionView], people: dict[str, Actor]
+) -> None:
+    """GB/T 37964 in order: identifiers found, techniques chosen, processed, risk verified, the run recorded."""
+    found = {variable.name: variable.role for variable in catalogue.get(people["wang"], made.dataset_id).variables}
+    assert {name for name, role in found.items() if role == "direct"} >= {"身份证号", "姓名", "联系电话"}
+    for version in built.values():
+        techniques = {name: done["technique"] for name, done in version.profile["tables"]["people"].items()}
+        assert techniques["身份证号"] == "encryption" and techniques["姓名"] == "deletion"
+        assert version.profile["stages"] == ["middle"]
+        assert version.risk["tables"]["people"]["before"]["k"] == 1 <= version.risk["tables"]["people"]["after"]["k"]
+    with reading() as session:
+        (event,) = session.exec(select(LedgerEvent).where(LedgerEvent.action == "dataset.deidentify"))
+    assert (event.actor, event.subject) == ("wang", made.dataset_id)
+    assert event.facts["profile"] == built["limited"].profile_hash and set(event.facts["k"]) == set(built)
+    source = catalogue.latest(made.dataset_id, "source")
+    assert "stages" not in source.profile  # nothing was done to it, so nobody gets it
+    assert refused_extract(source) == "extract_not_shareable"
+
+
+def refused_extract(version: VersionView) -> str:
+    with pytest.raises(Refused) as caught:
+        build_extract(version, ["people.性别"], [], b"k" * 32, Path("nowhere"))
+    return caught.value.code
+
+
+@one_database
+@pytest.mark.clause("6.3")
+@pytest.mark.clause("4.1-T1-L2d1")
+@pytest.mark.clause("10.6.1-e-1")
+@pytest.mark.clause("10.2.1-e-6")
+def test_what_is_shared_is_the_desensitised_version_and_never_the_source(
+    made: Made, built: dict[str, VersionView], people: dict[str, Actor], tmp_path: Path
+) -> None:
+    assert refused_extract(catalogue.latest(made.dataset_id, "source")) == "extract_not_shareable"
+    for number, version in enumerate(built.values()):
+        held = every_value(mounted(extract(version, b"k" * 32, tmp_path / f"x{number}")).values())
+        assert held.isdisjoint(made.people["身份证号"]) and held.isdisjoint(made.people["姓名"])
+
+
+@one_database
+@pytest.mark.clause("10.4.1-e-1")
+def test_a_column_is_kept_in_clear_only_with_a_reason(made: Made, people: dict[str, Actor]) -> None:
+    kept = VariableDecision("people", "联系电话", role="other", level=2)
+    with pytest.raises(Refused) as caught:
+        catalogue.confirm_variables(people["wang"], ConfirmVariables(made.dataset_id, (kept,)))
+    assert caught.value.code == "catalog_relaxing_needs_reason"
+    reasoned = replace(kept, note="随访研究须回拨，伦理批件第 3 条")
+    catalogue.confirm_variables(people["wang"], ConfirmVariables(made.dataset_id, (reasoned,)))
+    phone = next(v for v in catalogue.variables(made.dataset_id) if v.name == "联系电话")
+    assert phone.role == "other" and phone.reason_zh == "随访研究须回拨，伦理批件第 3 条"
+
+
+@one_database
+@pytest.mark.clause("3.8")
+def test_a_limited_set_is_described_and_never_downloaded(
+    built: dict[str, VersionView], people: dict[str, Actor]
+) -> None:
+    limited = built["limited"]
+    assert limited.level == 3 and limited.identifiability == "limited"
+    data, _ = catalogue.ruled(limited.id, [name for held in limited.columns.values() for name in held])
+    decision = doors.publication(data, "data", met={"public_release_review", "second_steward", "entry_complete"})
+    assert decision.denied and decision.because("public-data-level-one-only")

@@ -140,6 +140,18 @@ def test_names(name: str, kind: str) -> None:
     assert name_kinds("t", name)[0] == kind
 
 
+@pytest.mark.clause("4.2-T2-C5-2")
+def test_of_insurance_the_account_identifies_and_the_amount_does_not(tmp_path: Path) -> None:
+    values = {
+        "医保账号": [f"5101{n:08d}" for n in range(60)],
+        "医保状态": ["在保", "停保"] * 30,
+        "报销金额": [1.5 * n for n in range(60)],
+    }
+    columns = found(classify(table_of(tmp_path, values)))
+    assert columns["医保账号"].role == "direct" and columns["医保账号"].category == "medical_payment"
+    assert columns["报销金额"].role != "direct" and columns["医保状态"].role != "direct"
+
+
 def test_values_overrule_a_name_that_cannot_be(tmp_path: Path) -> None:
     table = table_of(tmp_path, {"phone": ["yes", "no"] * 30, "age": [1, 2] * 30, "出生日期": ["甲", "乙"] * 30})
     columns = found(classify(table))

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog_browser.views import VariableView
 from enclave.kernel.errors import Invalid
 
 FOLDER = Path(__file__).parent
 Form = Literal["limited", "deidentified"]
-Method = Literal["keep", "drop", "pseudonym", "shift", "year", "top", "cut"]
+Method = Literal[
+    "keep", "drop", "pseudonym", "shift", "year", "top", "cut",
+    "substitute", "shuffle", "vary", "encrypt", "mask", "truncate",
+]  # fmt: skip
 
 
 class Strict(BaseModel):
@@ -31,7 +34,8 @@ class Rule(Strict):
     """What becomes of the columns it names: by being the person key, by kind, role or level.
 
     With `beside` only where the same table has a column of one of those kinds too. `unit` is what a shifted time
-    is cut to; `oldest` is the greatest age in years that a date or year of birth may tell.
+    is cut to; `oldest` is the greatest age in years that a date or year of birth may tell. `words` are what a value
+    is substituted by, `bound` how far a number varies, `keep` and `keep_end` how many characters stay in sight.
     """
 
     method: Method
@@ -44,9 +48,20 @@ class Rule(Strict):
     domain: str = ""
     at: int = 0
     keep: int = 0
+    keep_end: int = 0
+    bound: float = Field(default=0.0, ge=0)
+    words: tuple[str, ...] = ()
     oldest: int = 0
     unit: Literal["second", "day"] = "second"
     then: Literal["", "ladder"] = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Rule:
+        """Refuse a method without what it needs: it would do nothing, or hide nothing."""
+        needs = {"substitute": self.words, "vary": self.bound, "cut": self.keep, "truncate": self.keep, "top": self.at}
+        if not needs.get(self.method, True):
+            raise ValueError(f"{self.method} lacks its measure")
+        return self
 
     def names(self, variable: VariableView, others: frozenset[str]) -> bool:
         """Tell whether the rule is about this column; `others` are the kinds of its table's other columns."""
