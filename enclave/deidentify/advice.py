@@ -52,11 +52,16 @@ def rules() -> Mapping[str, Any]:
     return loaded
 
 
-def advise(role: str, column: Column) -> list[Advice]:
-    """Return the techniques that may serve a column of this role, the best first, each with its six scores."""
+def advise(role: str, column: Column, of: str = "number") -> list[Advice]:
+    """Return the techniques that may serve a column of this role, the best first, each with its six scores.
+
+    `of` is the kind of the column (`rules/kinds.yaml`): numbers that measure nothing are codes.
+    """
     flat = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     tried = flat.slice(0, SAMPLE)
     kind = _type(flat.type)
+    if kind == "number" and of not in rules()["measures"]:
+        tried, kind = tried.cast(pa.string()), "text"
     found = [
         _advice(name, entry, tried)
         for name, entry in rules()["techniques"].items()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import string
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from catalog_browser.views import VariableView
+from enclave.cli.main import app
 from enclave.deidentify import advice, profiles, techniques
 from enclave.deidentify.live import live
 from enclave.deidentify.methods import Setting, treat
@@ -275,3 +279,22 @@ def test_a_direct_identifier_is_never_advised_to_stay_as_it_is() -> None:
     assert advised == {"substitution", "encryption", "masking", "controlled_insertion_deletion"}
     names = set(profiles.load().model_json_schema()["$defs"]["Rule"]["properties"]["method"]["enum"])
     assert {e["method"] for e in advice.rules()["techniques"].values()} - {"ladder"} <= names
+
+
+def test_codes_written_as_numbers_are_no_measures() -> None:
+    codes = pa.array([1, 2] * 100)
+    assert "numeric_transformation" in {each.technique for each in advice.advise("quasi", codes, "age")}
+    assert "numeric_transformation" not in {each.technique for each in advice.advise("quasi", codes, "sex")}
+
+
+def test_advice_on_a_file_names_a_technique_for_every_column_that_needs_one(tmp_path: Path) -> None:
+    path = tmp_path / "门诊.csv"
+    rows = "".join(f"张三{n:02},51010419{n:010d},{n % 90},{n % 2 + 1},{n}.5\n" for n in range(60))
+    path.write_text("姓名,病案号,年龄,性别代码,总费用\n" + rows, encoding="gb18030")
+    found = {
+        each["column"]: each for each in json.loads(CliRunner().invoke(app, ["advise", str(path), "--json"]).stdout)
+    }
+    assert found["姓名"]["role"] == "direct" and found["年龄"]["role"] == "quasi"
+    assert all(each["techniques"] for each in found.values())
+    shown = CliRunner().invoke(app, ["advise", str(path)]).stdout
+    assert "姓名" in shown and "遮挡" in shown
