@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as types
 from numpy.typing import ArrayLike, NDArray
 
 # Columns by name: a pandas frame, or arrays, series or Arrow columns of equal length.
@@ -55,12 +57,27 @@ class Risk:
 def column_codes(values: Any) -> tuple[Keys, int]:
     """Return one code per row and the number of codes; a missing value has a code of its own."""
     if isinstance(values, pa.ChunkedArray | pa.Array):
-        values = values.to_pandas()
+        return _arrow_codes(values)
     array = values if isinstance(values, pd.Series | pd.Index) else pd.Series(np.asarray(values))
+    if isinstance(array.dtype, pd.CategoricalDtype):
+        return np.asarray(pd.Categorical(array).codes, dtype=np.int64) + 1, len(array.dtype.categories) + 1
+    if isinstance(array.dtype, np.dtype) and array.dtype.kind in "iub":
+        codes, count = inverse(array.to_numpy().astype(np.int64))
+        return codes + 1, count + 1
     codes, labels = pd.factorize(array, use_na_sentinel=True)
     codes = codes.astype(np.int64, copy=False)
     codes += 1  # 0 stands for missing
     return codes, len(labels) + 1
+
+
+def _arrow_codes(values: pa.Array) -> tuple[Keys, int]:
+    """Encode an Arrow column; NaN is missing as null is."""
+    flat = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if not (types.is_string(flat.type) or types.is_large_string(flat.type)):
+        return column_codes(flat.to_pandas())
+    encoded = pc.dictionary_encode(flat)
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes + 1, len(encoded.dictionary) + 1
 
 
 def row_keys(frame: Frame, columns: Sequence[str]) -> Keys:
@@ -68,16 +85,28 @@ def row_keys(frame: Frame, columns: Sequence[str]) -> Keys:
     keys = np.zeros(_rows(frame), dtype=np.int64)
     radix = 1
     for name in columns:
-        codes, size = column_codes(frame[name])
+        codes, size = _digits(frame[name])
         keys, radix = combine(keys, radix, codes, size)
     return keys
+
+
+def _digits(values: Any) -> tuple[Keys, int]:
+    """Return a code per row as `column_codes`, but not every code need occur: small whole numbers stand for themselves.
+
+    They are not counted first, which is most of the time a key of whole numbers costs.
+    """
+    array = values if isinstance(values, np.ndarray) else getattr(values, "_values", None)
+    if isinstance(array, np.ndarray) and array.dtype.kind in "iub" and len(array):
+        low, high = int(array.min()), int(array.max())
+        if high - low < len(array):
+            return array.astype(np.int64) - low, high - low + 1
+    return column_codes(values)
 
 
 def combine(keys: Keys, radix: int, codes: Keys, size: int) -> tuple[Keys, int]:
     """Append one digit to mixed-radix keys; keys are made dense again before they overflow."""
     if radix * size >= _RADIX_LIMIT:
-        distinct, keys = np.unique(keys, return_inverse=True)
-        radix = max(len(distinct), 1)
+        keys, radix = inverse(keys)
     return keys * size + codes, radix * size
 
 
@@ -93,6 +122,19 @@ def inverse(keys: Keys) -> tuple[Keys, int]:
         return numbers[keys - low], int(seen.sum())
     codes, labels = pd.factorize(keys)
     return codes.astype(np.int64, copy=False), len(labels)
+
+
+def class_totals(keys: Keys) -> Count:
+    """Return the rows of each class, without saying which row is in which: a sort is all it takes."""
+    if len(keys) == 0:
+        return np.zeros(0, dtype=np.int64)
+    low, high = int(keys.min()), int(keys.max())
+    if high - low < _DENSE * len(keys) + 1024:
+        counts = np.bincount(keys - low)
+        return counts[counts > 0].astype(np.int64, copy=False)
+    ordered = np.sort(keys)
+    ends = np.flatnonzero(ordered[1:] != ordered[:-1])
+    return np.diff(ends, prepend=-1, append=len(keys) - 1).astype(np.int64, copy=False)
 
 
 def class_counts(keys: Keys, persons: Keys | None = None) -> tuple[Keys, Count]:
@@ -122,10 +164,11 @@ def risk(
     below: Sequence[int] = BELOW,
 ) -> Risk:
     """Measure the risk of a frame over its quasi-identifiers, per person when `persons` is given."""
-    owners = None if persons is None else column_codes(persons)[0]
-    _, counts = class_counts(row_keys(frame, quasi_identifiers), owners)
-    unit = "row" if persons is None else "person"
-    return risk_of(counts, _rows(frame), tuple(quasi_identifiers), unit, below)
+    keys = row_keys(frame, quasi_identifiers)
+    if persons is None:
+        return risk_of(class_totals(keys), _rows(frame), tuple(quasi_identifiers), "row", below)
+    _, counts = class_counts(keys, column_codes(persons)[0])
+    return risk_of(counts, _rows(frame), tuple(quasi_identifiers), "person", below)
 
 
 def risk_of(
@@ -154,7 +197,7 @@ def trajectory_keys(keys: Keys, persons: Keys) -> Keys:
     Rows of one person are joined by the pseudonym, so an attacker sees them together. Two persons share a
     key when their rows agree as multisets, up to a 64-bit hash.
     """
-    mixed = pd.util.hash_array(keys)
+    mixed = pd.util.hash_array(keys + 1)  # 0 hashes to 0 and would not count
     sums = np.zeros(int(persons.max()) + 1 if len(persons) else 0, dtype=np.uint64)
     np.add.at(sums, persons, mixed)
     return sums[np.unique(persons)].view(np.int64)

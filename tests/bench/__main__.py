@@ -112,6 +112,34 @@ def optimal() -> list[Row]:
     ]
 
 
+def uniqueness() -> list[Row]:
+    took = run("uniqueness")
+    return [
+        Row("class sizes, 9 columns x 1.19 M rows", took["one"], "s", 0.2, f"{took['one_plain']:.2f} s, plain pandas"),
+        Row(
+            f"all {took['subsets']} subsets of them",
+            took["every"],
+            "s",
+            5,
+            f"{took['every_plain']:.1f} s, plain pandas",
+        ),
+        Row("class sizes, 10 columns x 9.5 M rows", took["many"], "s", 3, f"{took['many_plain']:.2f} s, plain pandas"),
+    ]
+
+
+def classification() -> list[Row]:
+    took = run("classification")
+    if not took["there"]:
+        return [Row("classification of columns: the expert's reading is not there", 0, "", None, "-")]
+    bounds = {"direct_recall": 100, "direct_precision": 95, "quasi_recall": 95}
+    rates = ("direct_recall", "direct_precision", "quasi_recall", "quasi_precision", "sensitive_recall")
+    what = f"of {took['columns']} columns"
+    return [
+        Row(f"{rate.replace('_', ', ')} {what}", took[rate], "%", bounds.get(rate), "an expert's reading", True)
+        for rate in rates
+    ]
+
+
 MEASURES = {
     "kernel": kernel,
     "registration": registration,
@@ -120,6 +148,8 @@ MEASURES = {
     "optimal": optimal,
     "policy": policy,
     "policy_mutation": policy_mutation,
+    "uniqueness": uniqueness,
+    "classification": classification,
 }
 
 
