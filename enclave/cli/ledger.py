@@ -36,6 +36,6 @@ def verify(
         with reading() as session:
             verdict = ledger.verify(ledger.stored(session), head)
     key = "ledger_broken" if verdict.fault else "ledger_holds"
-    facts = {"events": verdict.events, "head": verdict.head, "fault": verdict.fault}
-    typer.echo(text(key, settings().language, **facts))
+    language = settings().language
+    typer.echo(text(key, language, events=verdict.events, head=verdict.head, fault=verdict.told(language)))
     raise typer.Exit(1 if verdict.fault else 0)

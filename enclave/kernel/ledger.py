@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Column, text
 from sqlmodel import Field, Session, col, select
 
 from enclave.kernel.db import Record, UtcDateTime
+from enclave.kernel.i18n import text as words
 
 GENESIS = "0" * 64
 _LOCK = 0x454E434C  # any constant: one advisory lock serialises appends on PostgreSQL
@@ -59,11 +60,18 @@ def append(session: Session, events: Iterable[LedgerEvent]) -> None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What checking a chain found: `fault` is empty when it holds; `head` is the last digest."""
+    """What checking a chain found: the `events` that hold, the last digest of these, and what is wrong with the next.
+
+    `fault` is empty when all holds, else `missing`, `altered` or `head`.
+    """
 
     events: int
     head: str
     fault: str = ""
+
+    def told(self, language: str = "") -> str:
+        """Return the fault as a person reads it, in `zh` or `en`; empty when there is none."""
+        return words(f"ledger_fault_{self.fault}", language, event=self.events + 1) if self.fault else ""
 
 
 def verify(bodies: Iterable[tuple[dict[str, Any], str]], expected_head: str = "") -> Verdict:
@@ -71,12 +79,12 @@ def verify(bodies: Iterable[tuple[dict[str, Any], str]], expected_head: str = ""
     previous, count = GENESIS, 0
     for count, (body, claimed) in enumerate(bodies, 1):
         if body["seq"] != count:
-            return Verdict(count - 1, previous, f"event {count} is missing")
+            return Verdict(count - 1, previous, "missing")
         if body["previous"] != previous or digest(body) != claimed:
-            return Verdict(count - 1, previous, f"event {count} was altered")
+            return Verdict(count - 1, previous, "altered")
         previous = claimed
     if expected_head and expected_head != previous:
-        return Verdict(count, previous, "the chain does not end in the expected head")
+        return Verdict(count, previous, "head")
     return Verdict(count, previous)
 
 

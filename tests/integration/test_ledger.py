@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,10 +17,14 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
+from typer.testing import CliRunner
 
+from enclave.cli.ledger import app
 from enclave.kernel import clock, db, ledger
 from enclave.kernel.db import reading
+from enclave.kernel.i18n import LANGUAGES
 from enclave.kernel.identity import system
+from enclave.kernel.settings import settings as kernel_settings
 from enclave.kernel.unit import unit_of_work
 
 SYSTEM = system("tests")
@@ -203,23 +208,40 @@ FORGED: dict[str, object] = {
 def test_a_change_behind_the_triggers_is_found_in_every_column(home, column) -> None:
     chain()
     without_triggers(home, f"UPDATE ledger_event SET {column} = :value WHERE seq = 4", value=FORGED[column])
-    assert verdict() == ledger.Verdict(3, verdict().head, "event 4 was altered")
+    assert verdict() == ledger.Verdict(3, verdict().head, "altered")
 
 
 @pytest.mark.promise("P1")
 @pytest.mark.parametrize(
     ("statement", "fault"),
     [
-        ("DELETE FROM ledger_event WHERE seq = 4", "event 4 is missing"),
-        ("UPDATE ledger_event SET seq = 99 WHERE seq = 4", "event 4 is missing"),
-        ("DELETE FROM ledger_event WHERE seq > 4", "the chain does not end in the expected head"),
+        ("DELETE FROM ledger_event WHERE seq = 4", "missing"),
+        ("UPDATE ledger_event SET seq = 99 WHERE seq = 4", "missing"),
+        ("DELETE FROM ledger_event WHERE seq > 4", "head"),
     ],
 )
 def test_an_event_that_is_gone_is_found(home, statement, fault) -> None:
     chain()
     head = verdict().head
     without_triggers(home, statement)
-    assert verdict(head).fault == fault
+    found = verdict(head)
+    assert found.fault == fault
+    told = {language: found.told(language) for language in LANGUAGES}
+    assert not re.search("[a-z]", told["zh"])
+    assert re.search("[a-z]", told["en"]) and told["en"].isascii()
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "之后：第 4 条被改动"), ("en", "then: event 4 was altered")])
+def test_the_command_says_what_is_wrong_in_one_language(home, tmp_path, monkeypatch, language, said) -> None:
+    lines = chain()
+    lines[3] = lines[3].replace("step.done", "step.undone")
+    file = tmp_path / "ledger.jsonl"
+    file.write_text("\n".join(lines), "utf-8")
+    monkeypatch.setenv("ENCLAVE_LANGUAGE", language)
+    kernel_settings.cache_clear()
+    done = CliRunner().invoke(app, ["verify", "--file", str(file)])
+    assert done.exit_code == 1
+    assert said in done.output
 
 
 WRITER = """

@@ -54,7 +54,7 @@ def _proof(actor: Actor) -> None:
     with st.status(text("ledger_verifying"), expanded=True) as progress, ui.guarded():
         verdict = administration.verify(actor)
         if verdict.fault:
-            progress.update(label=text("ledger_bad", events=verdict.events, fault=verdict.fault), state="error")
+            progress.update(label=text("ledger_bad", events=verdict.events, fault=verdict.told()), state="error")
         else:
             progress.update(label=text("ledger_good", events=f"{verdict.events:,}"), state="complete")
         st.code(verdict.head, language=None)
