@@ -106,9 +106,12 @@ def measure(new: Asked, asked: Sequence[Asked]) -> History:
                 opened[version_id] = (other, stack.enter_context(scope.opened(other)))
         cohort = _evaluated(new, known, opened)
         earlier = [_readable(each, known, opened) for each in asked]
-        telling = telling_columns(known)
-        alone = list(alone_on(cohort, telling, *opened[version.id]))
-        exposures = [found for pair in opened.values() for found in exposures_on(cohort, earlier, telling, *pair)]
+        alone = list(alone_on(cohort, telling_columns(known, version), *opened[version.id]))
+        exposures = [
+            found
+            for other, data in opened.values()
+            for found in exposures_on(cohort, earlier, telling_columns(known, other), other, data)
+        ]
     judged = judge(cohort, earlier, alone, exposures, settings().cell_threshold)
     return replace(judged, basis=basis(asked, new))
 
@@ -130,10 +133,20 @@ def _readable(asked: Asked, known: Sequence[VariableView], opened: Opened) -> Co
         return Cohort(asked.label, asked.state, frozenset(), None)
 
 
-def telling_columns(known: Sequence[VariableView]) -> frozenset[tuple[str, str]]:
-    """Return the columns by which somebody may know a person, as (table, column)."""
-    roles = rules("history")["known_by_roles"]
-    return frozenset((each.table, each.name) for each in known if each.role in roles)
+def telling_columns(known: Sequence[VariableView], version: VersionView) -> frozenset[tuple[str, str]]:
+    """Return the columns of a version by which somebody may know a person, as (table, column).
+
+    What the version made unknowable does not count, as it does not for its k: nobody outside knows a person's
+    shifted dates or his pseudonym.
+    """
+    rule = rules("history")
+    made: Mapping[str, Mapping[str, Mapping[str, str]]] = version.profile.get("tables", {})
+    return frozenset(
+        (each.table, each.name)
+        for each in known
+        if each.role in rule["known_by_roles"]
+        and made.get(each.table, {}).get(each.name, {}).get("method") not in rule["unknowable_by_methods"]
+    )
 
 
 def alone_on(

@@ -7,11 +7,13 @@ import threading
 import pytest
 from sqlmodel import select
 
+import catalog_browser.service as catalogue
+from catalog_browser.models import DataSetVersion
 from enclave.grants import service as grants
 from enclave.kernel import clock, ledger, outbox
 from enclave.kernel.db import reading
 from enclave.kernel.errors import EnclaveError
-from enclave.kernel.identity import Role
+from enclave.kernel.identity import Role, system
 from enclave.kernel.unit import unit_of_work
 from request_review import jobs, service
 from request_review.models import Registration
@@ -226,3 +228,21 @@ def test_a_registration_number_is_used_once(people, data):
     second = make.signed(people, make.decided(people, make.submitted(people["zhang"], data.id)))
     command = service.RegisterGrant(second.id, second.version, "备", first.registration)
     assert refused(service.register_grant, people["wu"], command) == "request_registration_taken"
+
+
+@pytest.mark.clause("10.4.2-e-2c4")
+def test_dates_that_were_shifted_make_nobody_known(home, people, object_store):
+    """The version's own report leaves them out of k; the check must not tell reviewers the opposite."""
+    frame = make.cases().assign(admitted=lambda cases: cases["ward"] * 7)  # a day of his own for everybody
+    data = make.publish(people["wang"], {"cases": frame}, make.ROLES | {"admitted": "quasi"})
+    asked = {"columns": ["age", "sex", "admitted"]}
+    plain = make.submitted(people["li"], data.id, **asked)
+    alone = service.view(people["wang"], plain.id).history
+    assert "alone" in {finding.kind for finding in alone.findings}
+    shifted = {"tables": {"cases": {"admitted": {"method": "shift"}}}}
+    with unit_of_work(system("test")) as unit:
+        unit.session.get_one(DataSetVersion, catalogue.latest(data.id, "deidentified").id).profile = shifted
+        unit.record("test.change", data.id)
+    again = make.submitted(people["zhang"], data.id, **asked)
+    found = service.view(people["wang"], again.id).history
+    assert "alone" not in {finding.kind for finding in found.findings}
