@@ -14,7 +14,7 @@ from tests.verification.source import ROOT, Module, product
 
 KERNEL_ERRORS = {"EnclaveError", "Refused", "NotFound", "Conflict", "Invalid", "Unavailable"}
 HAN = re.compile(r"[\u4e00-\u9fff]")
-# One word for one thing: 分析空间 for the enclave, 台账 for the ledger. 领地 is the standard's own word; the glossary says so.
+# One word for one thing: 分析空间 for the enclave, 台账 for the ledger; 领地 is the standard’s, the glossary adds it.
 OTHER_WORDS = re.compile(r"封闭分析环境|安全环境|分析环境|飞地|审计账本|账本|(?<!（)领地")
 READ_BY_PEOPLE = ("README.zh-CN.md", "docs/*/*.zh-CN.md", "deploy/demo/*.yaml", "request_review/rules/*.yaml")
 
