@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from enclave.kernel import accounts
+from enclave.kernel import accounts, passwords
 from enclave.kernel.identity import Role, system
 
 app = typer.Typer(no_args_is_help=True, help="Accounts and roles.")
@@ -28,6 +28,12 @@ def roles(username: str, role: list[Role]) -> None:
 def block(username: str) -> None:
     """Block an account and cut off what it has running."""
     accounts.block(_ACTOR, username)
+
+
+@app.command()
+def password(username: str) -> None:
+    """Give an account a new random password and print it once."""
+    typer.echo(passwords.renew(_ACTOR, username))
 
 
 @app.command("list")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -67,4 +69,14 @@ def _ready(passwords: dict[str, str]) -> None:
             if person.username in passwords:
                 shown.add_row(person.username, passwords[person.username], person.role, person.display_name)
         console.print(shown)
+    if earlier := [person.username for person in PEOPLE if person.username not in passwords]:
+        hint = text("demo_again", language, names=" ".join(earlier), command=_renewal())
+        console.print(hint, highlight=False, soft_wrap=True)  # a command that wraps cannot be copied
     console.print(text("demo_ready", language, url=settings().public_url), highlight=False)
+
+
+def _renewal() -> str:
+    """Return the command, as another terminal in this folder takes it, that gives an account a new password."""
+    home = settings().home
+    place = "" if home == Path(".enclave").absolute() else f"ENCLAVE_HOME={shlex.quote(str(home))} "
+    return f"{place}{os.path.relpath(sys.argv[0])} account password"
