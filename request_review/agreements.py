@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -13,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from enclave.kernel.errors import EnclaveError
+from enclave.kernel.printing import pdf
 from enclave.kernel.settings import settings
-from request_review.printing import pdf
 from request_review.rulebook import Rules, rules
 
 
@@ -86,7 +87,7 @@ def render(facts: Mapping[str, Any], annex: Mapping[str, str], number: str, draw
         "signing": template["signing"],
         "colophon": f"模版：{template['zh']}（{template.stamp}），依据 T/SHIA 8—2020 附录 B。",
     }
-    return pdf("agreement", data, drawn_up)
+    return pdf(Path(__file__).with_name("agreement.typ"), data, drawn_up)
 
 
 def _key() -> Ed25519PrivateKey:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import catalog_browser.service as catalogue
 from enclave.kernel import clock
 from enclave.kernel.errors import NotFound
 from enclave.kernel.identity import system
+from enclave.kernel.printing import pdf
 from request_review.case import Case
 from request_review.forms import Field, fields, filter_text, sections
-from request_review.printing import pdf
 from request_review.showing import person
 
 APPENDIX_A = ("requesting_unit", "needed_on", "contact_name", "contact_phone", "remarks")
@@ -38,7 +39,7 @@ def application(case: Case) -> bytes:
         "receipt": _receipt(case),
         "sections": [_section(code, titles["zh"], answers) for code, titles in sections().items()],
     }
-    return pdf("application", data, row.submitted_at or row.created_at)
+    return pdf(Path(__file__).with_name("application.typ"), data, row.submitted_at or row.created_at)
 
 
 def _data_set(case: Case) -> tuple[str, str]:

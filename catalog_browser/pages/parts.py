@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
+from catalog_browser import report
 from catalog_browser.pages import risk
 from catalog_browser.views import DataSetDetail, VariableView
 from enclave.kernel import clock
@@ -81,3 +83,7 @@ def versions(entry: DataSetDetail) -> None:
                     (text("versions_risk"), risk.words(version)),
                 ]
             )
+            if "k" in version.risk and session.actor().has(*report.READERS):
+                fetch = partial(report.render, session.actor(), version.id, session.language())
+                name = f"{entry.slug}-{version.kind}-risk.pdf"
+                ui.download(text("report_download"), fetch, name, "application/pdf", f"report-{version.id}")

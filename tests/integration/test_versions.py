@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pikepdf
 import pytest
 from sqlmodel import select
 
+from catalog_browser import report
 from catalog_browser import service as catalogue
 from catalog_browser.views import ConfirmVariables, Texts, VariableDecision, VersionView
 from enclave.deidentify import versions
@@ -19,7 +22,7 @@ from enclave.deidentify.building import ExtractFiles, build_extract
 from enclave.deidentify.service import BuildVersions, RegisterDataSet, build_versions, register
 from enclave.kernel import storage
 from enclave.kernel.db import reading
-from enclave.kernel.errors import Invalid, Refused
+from enclave.kernel.errors import Invalid, NotFound, Refused
 from enclave.kernel.identity import Actor
 from enclave.kernel.ledger import LedgerEvent
 from enclave.kernel.settings import settings
@@ -403,3 +406,27 @@ def test_a_limited_set_is_described_and_never_downloaded(
     data, _ = catalogue.ruled(limited.id, [name for held in limited.columns.values() for name in held])
     decision = doors.publication(data, "data", met={"public_release_review", "second_steward", "entry_complete"})
     assert decision.denied and decision.because("public-data-level-one-only")
+
+
+@one_database
+@pytest.mark.clause("2-5")
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_risk_report_is_a_pdf_for_those_who_judge_the_data(
+    made: Made, built: dict[str, VersionView], people: dict[str, Actor], language: str
+) -> None:
+    for version in built.values():
+        printed = report.render(people["wang"], version.id, language)
+        assert printed == report.render(people["chen"], version.id, language)  # the same bytes each time
+        with pikepdf.open(io.BytesIO(printed)) as pdf:
+            assert len(pdf.pages) >= 2
+        content = report._content(catalogue.get(people["wang"], made.dataset_id), version, language)
+        columns = {row[0]: row[1:] for table in content["tables"] for row in table["columns"]}
+        assert set(columns) >= {"身份证号", "姓名", "出生日期", "总费用"}
+        assert columns["姓名"] != columns["身份证号"] and all(columns["姓名"])
+        assert not [value for row in columns.values() for value in row if value.startswith(("method_", "report_"))]
+        shares = [bar for table in content["tables"] for bar in table["bars"]]
+        assert all(0 <= bar["after"] <= 100 and 0 <= bar["before"] <= 100 for bar in shares)
+    with pytest.raises(Refused):
+        report.render(people["li"], built["limited"].id, language)
+    with pytest.raises(NotFound):
+        report.render(people["wang"], catalogue.latest(made.dataset_id, "source").id, language)

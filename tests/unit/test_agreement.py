@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import pikepdf
 import pytest
 
+from enclave.kernel import printing
 from enclave.kernel.errors import EnclaveError, Unavailable
-from request_review import agreements, printing
+from request_review import agreements
 from request_review.rulebook import rules
 
 AT = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)

@@ -13,17 +13,17 @@ import typst
 
 from enclave.kernel.errors import Unavailable
 
-FOLDER = Path(__file__).parent
-SHIPPED_FONTS = FOLDER.parent / "deploy" / "fonts"
+SHIPPED_FONTS = Path(__file__).resolve().parents[2] / "deploy" / "fonts"
 FONTS = {"song": ("Noto Serif CJK SC", "Source Han Serif SC"), "hei": ("Noto Sans CJK SC", "Source Han Sans SC")}
 
 
-def pdf(template: str, data: Mapping[str, Any], at: datetime) -> bytes:
-    """Return a PDF; equal input gives equal bytes."""
+def pdf(template: Path, data: Mapping[str, Any], at: datetime) -> bytes:
+    """Return a PDF by a typst template; equal input gives equal bytes."""
     whole = {**data, "fonts": {role: _font(role) for role in FONTS}}
     inputs = {"data": json.dumps(whole, ensure_ascii=False, sort_keys=True)}
-    source = str(FOLDER / f"{template}.typ")
-    return bytes(typst.compile(source, sys_inputs=inputs, timestamp=int(at.timestamp()), font_paths=_font_paths()))
+    return bytes(
+        typst.compile(str(template), sys_inputs=inputs, timestamp=int(at.timestamp()), font_paths=_font_paths())
+    )
 
 
 def _font_paths() -> list[str]:
