@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from catalog_browser import checks
@@ -48,6 +49,26 @@ def version_view(row: DataSetVersion) -> VersionView:
     )
 
 
+PUBLIC_RISK = ("k", "k_wanted", "passed", "uniques", "suppressed_rows", "suppressed_cells", "equal_rows")
+
+
+def outside_view(row: DataSetVersion) -> VersionView:
+    """Return a version as everybody else sees it: small counts blunted, no statistics of the source (10.4.2-e-1c)."""
+    whole = version_view(row)
+    return replace(
+        whole,
+        rows=_blunt(whole.rows),
+        persons=_blunt(whole.persons),
+        tables=tuple(replace(table, rows=_blunt(table.rows)) for table in whole.tables),
+        risk={name: value for name, value in whole.risk.items() if name in PUBLIC_RISK},
+    )
+
+
+def _blunt(count: int) -> int:
+    """Return a small count as the lower end of its band, and never 0 for what is there."""
+    return count if count >= SMALL or not count else max(1, count // BAND * BAND)
+
+
 def variable_view(row: Variable, *, with_facts: bool = True) -> VariableView:
     """Return a line of the dictionary; statistics of the source are for stewards only."""
     return VariableView(
@@ -68,7 +89,8 @@ def detail_view(
     """Return a whole entry: outsiders see published versions alone and no statistics of the source."""
     steward = actor.has(Role.STEWARD)
     insider = checks.is_staff(actor)
-    shown = [version_view(version) for version in versions if insider or version.state == "published"]
+    see = version_view if insider else outside_view
+    shown = [see(version) for version in versions if insider or version.state == "published"]
     detail = DataSetDetail(
         **_summary(row, versions, actor),
         **{name: getattr(row, name) for name in _DETAIL},

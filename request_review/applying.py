@@ -169,7 +169,9 @@ def context_of(session: Session, row: Request, files: tuple[RequestFile, ...]) -
         except NotFound:
             detail = None
     if detail is not None:
-        version = catalogue.version(row.version_id) if row.version_id else detail.latest(row.version_kind)
+        newest = detail.latest(row.version_kind)
+        chosen = row.version_id or (newest.id if newest else "")
+        version = catalogue.version(chosen) if chosen else None  # whole: what the applicant sees is blunted
     kinds = frozenset(file.kind for file in files)
     return Context(row.applicant, clock.today(), detail, version, people, kinds)
 

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from catalog_browser import service as catalogue
+from catalog_browser.models import DataSetVersion
 from catalog_browser.views import (
     AddVersion,
     ConfirmVariables,
@@ -26,6 +27,7 @@ from enclave.kernel import db, storage
 from enclave.kernel.errors import Conflict, EnclaveError, Invalid, NotFound, Refused
 from enclave.kernel.identity import ANONYMOUS, Actor
 from enclave.kernel.ledger import LedgerEvent
+from enclave.kernel.unit import unit_of_work
 from tests.conftest import Home
 
 FULL = replace(Texts(**dict.fromkeys(Texts.__dataclass_fields__, "说明 text")), title_zh="糖尿病随访")
@@ -240,6 +242,26 @@ def test_small_counts_are_shown_as_bands(home: Home, people: dict[str, Actor], t
     path.write_text("病案号,年龄\n" + "".join(f"{n},40\n" for n in range(37)), encoding="utf-8")
     rare = register(people["wang"], RegisterDataSet("rare", Texts("罕见病", "Rare"), "示例", path))
     assert (rare.persons, rare.persons_text) == (37, "20–39")
+
+
+@pytest.mark.clause("10.4.2-e-1c")
+def test_outsiders_see_no_exact_size_of_a_small_version_and_no_statistics_of_its_source(
+    entry: DataSetDetail, people: dict[str, Actor]
+) -> None:
+    found = published(entry, people)
+    with unit_of_work(people["wang"]) as unit:
+        for row in unit.session.exec(select(DataSetVersion).where(DataSetVersion.dataset_id == entry.id)):
+            row.rows = row.persons = 37
+            row.tables = [table | {"rows": 37} for table in row.tables]
+            row.risk = {"passed": True, "k": 10, "tables": {"t": {"rows_before": 37, "before": {"uniques": 31}}}}
+        unit.record("test.change", entry.id)
+    for actor in (ANONYMOUS, people["li"]):
+        versions = catalogue.get(actor, found.id).versions
+        for version in versions:
+            assert {version.rows, version.persons, *(table.rows for table in version.tables)} == {20}
+            assert version.risk == {"passed": True, "k": 10}
+        assert versions
+    assert {version.rows for version in catalogue.get(people["wang"], found.id).versions} == {37}
 
 
 @pytest.mark.promise("P1")
