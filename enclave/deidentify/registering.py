@@ -13,7 +13,9 @@ import urllib3
 from minio.error import S3Error
 
 from catalog_browser import service as catalogue
+from catalog_browser.learned import decisions
 from catalog_browser.views import AddDataSet, AddVersion, DataSetDetail, FileRef, TableRef, Texts, VariableSpec
+from enclave.deidentify import learned
 from enclave.deidentify.classify import ColumnFinding, TableFinding, classify_all
 from enclave.deidentify.evidence import dtype_name
 from enclave.deidentify.names import expected_values
@@ -80,7 +82,8 @@ def register(actor: Actor, command: RegisterDataSet) -> DataSetDetail:
         with _source(command, folder) as path:
             tables = read_tables(path, _made(folder / "tables"), Limits.configured(), _options(command))
             _check_person_key(command, tables)
-            findings = classify_all(tables, personal=command.persons, person_key=command.person_key)
+            found = classify_all(tables, personal=command.persons, person_key=command.person_key)
+            findings = learned.proposed(found, decisions())
             _check_without_persons(command, findings)
             stored = _store(path, tables, findings, _made(folder / "stored"))
     return _commit(actor, command, tables, findings, stored)

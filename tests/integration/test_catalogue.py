@@ -20,6 +20,7 @@ from catalog_browser.views import (
     TableRef,
     Texts,
     VariableDecision,
+    VariableView,
     WithdrawDataSet,
 )
 from enclave.deidentify.registering import RegisterDataSet, register
@@ -320,3 +321,29 @@ def test_a_column_may_be_a_health_statistical_indicator(home: Home, people: dict
     with pytest.raises(Invalid) as caught:
         register(people["wang"], lacking)
     assert caught.value.code == "catalog_indicator_incomplete"
+
+
+@pytest.mark.promise("P9")
+def test_a_stricter_word_on_a_column_is_proposed_the_next_time_and_a_laxer_one_is_not(
+    home: Home, people: dict[str, Actor], tmp_path: Path
+) -> None:
+    wang, texts = people["wang"], Texts("门诊", "Outpatients")
+    path = tmp_path / "visits.csv"
+    path.write_text("病案号,年龄,窗口,血糖\n" + "".join(f"{n},{n % 60},{n % 9},{n % 7}\n" for n in range(200)), "utf-8")
+
+    def roles(slug: str) -> dict[str, VariableView]:
+        found = register(wang, RegisterDataSet(slug, texts, "示例医院", path))
+        return {variable.name: variable for variable in found.variables}
+
+    first = roles("first")
+    assert (first["窗口"].role, first["血糖"].role) == ("other", "sensitive")
+    decided = (
+        VariableDecision("visits", "窗口", role="quasi", kind="place", level=3),
+        VariableDecision("visits", "血糖", role="other", level=2, note="仅此一次"),
+    )
+    entry = catalogue.get(wang, "first")
+    catalogue.confirm_variables(wang, ConfirmVariables(entry.id, decided))
+    again = roles("second")
+    assert (again["窗口"].role, again["窗口"].kind, again["窗口"].level) == ("quasi", "place", 3)
+    assert "first" in again["窗口"].reason_zh and not again["窗口"].confirmed
+    assert again["血糖"].role == "sensitive"
