@@ -64,3 +64,5 @@ WORKBENCH = Portal(
         _entry("members", "enclave.gateway.pages.members", "watch", "group", WATCHERS),
     ),
 )
+
+PORTALS = {portal.name: portal for portal in (CATALOGUE, WORKBENCH)}

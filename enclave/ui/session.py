@@ -15,6 +15,7 @@ from enclave.kernel.identity import ANONYMOUS, Account, Actor, load_actor
 from enclave.kernel.settings import settings
 
 COOKIE = "enclave-language"
+HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 _KEY = "ui_language"
 _SCRIPT = """<script>
 document.documentElement.lang = "{html_lang}";
@@ -25,10 +26,14 @@ document.cookie = "{cookie}={language}; path=/; max-age=31536000; samesite=lax";
 def begin() -> None:
     """Start a run of the script: choose the language and give everything it does one correlation id."""
     if _KEY not in st.session_state:
-        wishes = (st.query_params.get("lang", ""), st.context.cookies.get(COOKIE, ""), settings().language)
-        st.session_state[_KEY] = next(wish for wish in wishes if wish in i18n.LANGUAGES)
+        st.session_state[_KEY] = chosen(st.query_params.get("lang", ""), st.context.cookies.get(COOKIE, ""))
     i18n.language.set(language())
     log.correlation_id.set(uuid4().hex[:16])
+
+
+def chosen(*wishes: str) -> str:
+    """Return the first wish that is a language, else the platform's."""
+    return next((wish for wish in wishes if wish in i18n.LANGUAGES), settings().language)
 
 
 def language() -> str:
@@ -43,8 +48,10 @@ def switch_language() -> None:
 
 def remember_language() -> None:
     """Tell the browser the page's language and keep the choice in a cookie."""
-    html_lang = {"zh": "zh-CN", "en": "en"}[language()]
-    st.html(_SCRIPT.format(html_lang=html_lang, cookie=COOKIE, language=language()), unsafe_allow_javascript=True)
+    st.html(
+        _SCRIPT.format(html_lang=HTML_LANGUAGES[language()], cookie=COOKIE, language=language()),
+        unsafe_allow_javascript=True,
+    )
 
 
 def username() -> str:

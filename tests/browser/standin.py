@@ -105,7 +105,7 @@ def main() -> None:
     bootstrap.load_config_options(portal.options(prefix))
     if name == "catalogue":
         portal.read_only()
-    gates = [Middleware(portal.SecurityHeaders), Middleware(BelievingGate)]
+    gates = [*portal.dress(name), Middleware(BelievingGate)]
     app = st.App(portal.APPS / f"{name}.py", middleware=gates)
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from enclave.kernel.i18n import text
 from tests.browser.conftest import CHROMIUM, Portals, Visit, Visitor
 
 # A text that is missing shows its key: these beginnings of keys never stand on a page.
@@ -90,6 +91,19 @@ def test_workbench_pages(portals: Portals, visit: Visit, username: str, language
     for path in WORKBENCH[username]:
         visitor.open(portals.address(path))
         check(visitor, f"{username}-{path.partition('{')[0]}{path.partition('{')[2]}-{language}")
+
+
+TITLES = """window.titles = []; new MutationObserver(() => {
+  if (document.title && window.titles.at(-1) !== document.title) window.titles.push(document.title)
+}).observe(document, {subtree: true, childList: true, characterData: true})"""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_tab_never_shows_another_title_first(portals: Portals, visit: Visit, language: str) -> None:
+    visitor = visit("wang", language)
+    visitor.page.add_init_script(TITLES)
+    page = visitor.open(portals.address("data"))
+    assert page.evaluate("window.titles") == [text("ui_workbench", language)]
 
 
 @pytest.mark.promise("P12")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import streamlit
 from sqlalchemy.exc import OperationalError
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.testing.v1 import AppTest
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from enclave.gateway import portal
 from enclave.kernel import accounts
 from enclave.kernel.db import reading
+from enclave.kernel.i18n import text
 from enclave.kernel.identity import Account, Actor, system
 from enclave.kernel.settings import settings
 from enclave.ui import session
@@ -40,6 +42,58 @@ def test_an_upload_is_never_larger_than_the_platforms_limit(home: Home, monkeypa
     monkeypatch.setenv("ENCLAVE_UPLOAD_LIMIT_BYTES", str(5 << 20))
     settings.cache_clear()
     assert portal.options("/x/")["server.maxUploadSize"] == 5
+
+
+async def answered(
+    content_type: str, *, accept: str = "text/html,*/*", cookie: str = ""
+) -> tuple[dict[bytes, bytes], bytes]:
+    """Return what a browser gets of the framework's own page, served in two pieces."""
+    sent: list[Message] = []
+    page = (streamlit_static() / "index.html").read_bytes()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert not {b"accept-encoding", b"if-none-match"} & dict(scope["headers"]).keys() or "html" not in accept
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(page)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": page[:900], "more_body": True})
+        await send({"type": "http.response.body", "body": page[900:]})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    asked = [
+        (b"accept", accept.encode()),
+        (b"cookie", cookie.encode()),
+        (b"accept-encoding", b"gzip"),
+        (b"if-none-match", b"1"),
+    ]
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": asked}
+    await portal.OwnTitle(app, "ui_workbench")(scope, receive, send)
+    return dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
+
+
+def streamlit_static() -> Path:
+    return Path(streamlit.__file__).parent / "static"
+
+
+@pytest.mark.parametrize(("language", "html"), [("zh", "zh-CN"), ("en", "en")])
+async def test_the_tab_has_the_portals_title_before_any_script_runs(home: Home, language: str, html: str) -> None:
+    headers, body = await answered("text/html; charset=utf-8", cookie=f"enclave-language={language}")
+    page = body.decode()
+    assert f"<title>{text('ui_workbench', language)}</title>" in page
+    assert f'<html lang="{html}">' in page
+    assert "<title>Streamlit" not in page
+    assert headers[b"content-length"] == str(len(body)).encode()
+
+
+async def test_what_is_no_page_passes_as_it_is(home: Home) -> None:
+    for content_type, accept in (("application/octet-stream", "text/html"), ("text/html", "*/*")):
+        headers, body = await answered(content_type, accept=accept)
+        assert body == (streamlit_static() / "index.html").read_bytes()
+        assert headers[b"content-length"] == str(len(body)).encode()
 
 
 async def test_every_answer_forbids_loading_and_framing_elsewhere() -> None:
