@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 
 from enclave.kernel import outbox, storage
@@ -63,7 +65,7 @@ def _repeat(seconds: float, job: Callable[[], object], stop: threading.Event) ->
 
 
 def run(stop: threading.Event) -> None:
-    """Work until `stop` is set: one thread for urgent topics, one for the rest, one a periodic job."""
+    """Work until `stop` is set or a signal comes: a thread for urgent topics, one for the rest, one a periodic job."""
     modules = feature_jobs()
     urgent, other = handlers(modules)
     periodic = [(3600.0, storage.sweep)] + [p for module in modules for p in getattr(module, "PERIODIC", ())]
@@ -72,16 +74,22 @@ def run(stop: threading.Event) -> None:
     for thread in threads:
         thread.daemon = True
         thread.start()
-    stop.wait()
-    for thread in threads:
-        thread.join(2)
+    try:
+        stop.wait()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(2)
 
 
 def main() -> None:
     """Run as the hub-managed service `worker`."""
     die_with_parent()
     configure()
-    run(threading.Event())
+    for number in (signal.SIGINT, signal.SIGTERM):  # a handler of our own could not set the event it interrupts
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        run(threading.Event())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -80,3 +84,23 @@ def test_a_failing_periodic_job_runs_again():
 
     worker._repeat(0.01, job, stop)
     assert len(runs) == 3
+
+
+# Tells that the main thread waits for the end: a periodic job of its own starts after the signals are set.
+STARTED = """
+from enclave.gateway import worker
+job = type("jobs", (), {"HANDLERS": {}, "PERIODIC": [(0.01, lambda: print("works", flush=True))]})
+worker.feature_jobs = lambda: [job]
+worker.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_told_to_end_ends_quietly(home, number):
+    worked = subprocess.Popen(
+        [sys.executable, "-c", STARTED], env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert worked.stdout.readline() == "works\n"
+    worked.send_signal(number)
+    _, said = worked.communicate(timeout=20)
+    assert (worked.returncode, said) == (0, "")
