@@ -9,6 +9,7 @@ from typing import Any
 from jupyterhub.services import service
 from traitlets import default
 
+from enclave.kernel.process import as_parent
 from enclave.kernel.settings import settings
 from enclave.workspaces.hub import token
 
@@ -43,7 +44,8 @@ def environment(part: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name.startswith("ENCLAVE_") or name in ("HOME", "TZ")}
     # A user id without an account has no home, and some libraries insist on one.
     named = {"HOME": str(settings().folder("hub")), "ENCLAVE_HOME": str(settings().home), "ENCLAVE_PART": part}
-    return {**named, **kept, **{key: named[key] for key in ("ENCLAVE_HOME", "ENCLAVE_PART")}, "PYTHONUNBUFFERED": "1"}
+    own = {key: named[key] for key in ("ENCLAVE_HOME", "ENCLAVE_PART")} | as_parent()
+    return {**named, **kept, **own, "PYTHONUNBUFFERED": "1"}
 
 
 def services() -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import signal
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PARENT = "ENCLAVE_PARENT"
 
 
 def dying_with_parent() -> None:
@@ -19,11 +20,20 @@ def dying_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
+def as_parent() -> dict[str, str]:
+    """Return what a child that calls `die_with_parent` finds in its environment: who started it."""
+    return {PARENT: str(os.getpid())}
+
+
 def die_with_parent() -> None:
-    """The same, called by the child itself at its start; end at once if the parent is gone already."""
-    parent = os.getppid()
+    """The same, called by the child itself at its start; end at once if the parent is gone already.
+
+    Only the parent's own word tells that: an orphan's new parent may be any process, and in a container a
+    parent may well be process 1.
+    """
     dying_with_parent()
-    if os.getppid() != parent or parent == 1:
+    started_by = os.environ.pop(PARENT, "")
+    if started_by and os.getppid() != int(started_by):
         os._exit(0)
 
 

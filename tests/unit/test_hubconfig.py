@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +33,11 @@ def test_what_stands_in_the_settings_file_reaches_every_part(tmp_path: Path, mon
     assert (found.database_url, found.s3_secure, found.home) == ("postgresql://there/db", False, tmp_path)
     assert hubconfig.environment("worker")["ENCLAVE_DATABASE_URL"] == "postgresql://there/db"
     assert hubconfig.environment("worker")["ENCLAVE_PART"] == "worker"
+
+
+def test_a_part_is_told_who_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCLAVE_PARENT", "1")  # whoever started the hub
+    assert hubconfig.environment("worker")["ENCLAVE_PARENT"] == str(os.getpid())
 
 
 def test_a_part_gets_nothing_else_of_the_hubs_environment(monkeypatch: pytest.MonkeyPatch) -> None:

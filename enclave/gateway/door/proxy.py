@@ -12,7 +12,7 @@ import aiohttp
 from jupyterhub.proxy import Proxy
 from tornado.ioloop import PeriodicCallback
 
-from enclave.kernel.process import dying_with_parent
+from enclave.kernel.process import as_parent, dying_with_parent
 from enclave.kernel.settings import settings
 
 START_SECONDS = 10.0
@@ -33,6 +33,7 @@ class EnclaveProxy(Proxy):  # type: ignore[misc]  # JupyterHub ships no types
             [sys.executable, "-m", "enclave.gateway.door"],
             env={
                 **os.environ,
+                **as_parent(),
                 "ENCLAVE_DOOR_BIND": self.public_url,
                 "ENCLAVE_DOOR_ADMIN": self._socket,
                 "ENCLAVE_PART": "door",
