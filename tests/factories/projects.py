@@ -55,7 +55,7 @@ def make_version(dataset_id: str = "ds-demo", *, identifiability: str = "limited
             DataSetVersion(
                 id=version_id, dataset_id=dataset_id, number=1, kind=identifiability, level=level,
                 identifiability=identifiability, rows=3, persons=3, tables=[table], files=[], profile={},
-                profile_hash="", risk={"passed": True, "k": 5}, degrees=rule_facts.degrees("", level),
+                profile_hash="", risk={"passed": True}, degrees=rule_facts.degrees("", level),
                 state="published", created_by="wang", created_at=clock.now(),
             )
         )  # fmt: skip

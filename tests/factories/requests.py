@@ -85,7 +85,7 @@ def publish(
             if kind == "synthetic"
             else len(set().union(*(frame["_person"] for frame in tables.values() if "_person" in frame)))
         )
-        risk = {"passed": True, "k": 5}
+        risk = {"passed": True, "k": 5, "k_wanted": 5, "uniques": 0, "suppressed_rows": 0, "suppressed_cells": 0}
         catalogue.add_version(steward, AddVersion(added.id, kind, level, kind, rows, persons, kept, risk=risk))
     return catalogue.publish(steward, PublishDataSet(added.id))
 

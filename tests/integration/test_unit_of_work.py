@@ -23,8 +23,10 @@ def roles(username: str) -> list[str]:
 
 
 def actions() -> list[str]:
+    """What the ledger holds, beside the institution every account comes with."""
     with reading() as session:
-        return [body["action"] for body, _ in ledger.stored(session)]
+        found = [body["action"] for body, _ in ledger.stored(session)]
+    return [action for action in found if action != "institution.verified"]
 
 
 def topics() -> list[str]:
