@@ -14,8 +14,9 @@ from enclave.kernel.i18n import text
 from enclave.ui import components as ui
 from enclave.ui import links, session
 
-DECIDED = ("role", "level", "category", "person_key", "label_zh", "label_en", "note")
-SHOWN = ("name", "role", "level", "label_zh", "label_en", "category", "person_key", "reason", "note", "kind", "dtype")
+DECIDED = ("role", "level", "category", "label_zh", "label_en", "note")
+SHOWN = ("name", "role", "level", "person_key", "label_zh", "label_en", "category", "reason", "note", "kind", "dtype")
+READ_ONLY = ("name", "person_key", "reason", "kind", "dtype")  # rows were numbered by the person key on registration
 
 
 def page() -> None:
@@ -59,7 +60,7 @@ def _table(entry: DataSetDetail, name: str, locked: bool) -> list[VariableDecisi
         key=f"confirm-{entry.id}-{entry.version}-{name}",
         hide_index=True,
         column_config=_columns(),
-        disabled=True if locked else ["name", "reason", "kind", "dtype"],
+        disabled=True if locked else list(READ_ONLY),
         height=min(37 + 35 * len(variables), 620),
         alt=name,
     )
@@ -81,7 +82,6 @@ def _decision(table: str, row: dict[Any, Any]) -> VariableDecision:
         role=str(row["role"]),
         level=int(row["level"]),
         category=str(row["category"]),
-        person_key=bool(row["person_key"]),
         label_zh=str(row["label_zh"] or ""),
         label_en=str(row["label_en"] or ""),
         note=str(row["note"] or ""),

@@ -61,7 +61,28 @@ def _words() -> RegisterDataSet:
         text("register_encoding"), ENCODINGS, format_func=lambda name: name or text("register_auto_read")
     )
     texts = Texts(title_zh=title_zh, title_en=title_en)
-    return RegisterDataSet(slug.strip(), texts, controller.strip(), system=system, encoding=encoding or "")
+    command = RegisterDataSet(slug.strip(), texts, controller.strip(), system=system, encoding=encoding or "")
+    with st.expander(text("register_more")):
+        return _options(command)
+
+
+def _options(command: RegisterDataSet) -> RegisterDataSet:
+    """Add what the reading of most files needs no word on."""
+    person_key = st.text_input(text("register_person_key"), max_chars=200, help=text("register_person_key_help"))
+    first, second = st.columns(2)
+    with first:
+        columns = _lines("register_text_columns")
+    with second:
+        marks = _lines("register_missing_marks")
+    return replace(command, person_key=(person_key or "").strip(), text_columns=columns, missing_marks=marks)
+
+
+def _lines(name: str) -> tuple[str, ...]:
+    """Ask for any number of words, one a line: names of columns may hold commas and blanks."""
+    said = st.text_area(
+        text(name), height=90, max_chars=4000, help=text(f"{name}_help"), placeholder=text("register_lines")
+    )
+    return tuple(line.strip() for line in (said or "").splitlines() if line.strip())
 
 
 @contextmanager
