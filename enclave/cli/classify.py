@@ -48,6 +48,7 @@ def _plain(column: ColumnFinding) -> dict[str, Any]:
         "kind": column.kind,
         "person_key": column.person_key,
         "topics": sorted(column.topics),
+        "betrays": dict(column.betrays),
         "clause": column.clause,
         "reason_en": column.reason_en,
         "reason_zh": column.reason_zh,

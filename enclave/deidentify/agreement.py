@@ -33,7 +33,9 @@ def _is_name(evidence: Evidence) -> bool:
 
 
 def _is_person_name(evidence: Evidence) -> bool:
-    return _is_name(evidence) and (evidence.distinct > 20 or evidence.uniqueness > 0.2)
+    """A name, and no list of surnames: those of many persons recur, those of a list do not."""
+    listed = evidence.distinct > 50 and evidence.uniqueness > 0.99 and evidence.longest <= 2
+    return _is_name(evidence) and not (listed and evidence.share(lambda value: len(value.strip()) == 1) > 0.5)
 
 
 def _is_phone(evidence: Evidence) -> bool:
@@ -90,7 +92,7 @@ _TESTS: dict[str, Callable[[Evidence], bool]] = {
     **dict.fromkeys(("cost", "weight", "duration", "coordinates"), _is_number),
     **dict.fromkeys(("sex", "blood_type", "marital_status"), _is_few),
     **dict.fromkeys(("birth_year", "year"), _is_year),
-    "person_name": _is_name,
+    "person_name": _is_person_name,
     "phone": _is_phone,
     "email": _is_text,
     "account": _is_text,

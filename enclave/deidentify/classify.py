@@ -6,20 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from enclave.deidentify.betrayal import given_over, told
 from enclave.deidentify.evidence import Evidence, gather
 from enclave.deidentify.guess import Guess, guess
-from enclave.deidentify.names import is_bare_key, kinds, name_topics
+from enclave.deidentify.names import is_bare_key, is_institution_table, kinds, name_topics, words
 from enclave.deidentify.nature import is_personal
 from enclave.deidentify.reading import ReadTable
 from enclave.policy import levels
 
+LINKS = ("id", "key", "code", "no")  # a table's name with one of these is what other tables point at
 # What may stand for the person where no column is named as the person's key, best first.
 PERSON_KEYS = ("person_key", "national_id", "medical_record_no", "health_card_no", "insurance_no")
 
 
 @dataclass(frozen=True)
 class ColumnFinding:
-    """What one column was found to be, why in both languages, and with which clause."""
+    """What one column was found to be, why in both languages, and with which clause.
+
+    `topics` are what the column is given over to, `betrays` the rows that betray a sensitive condition, by topic.
+    """
 
     name: str
     kind: str
@@ -31,6 +36,7 @@ class ColumnFinding:
     clause: str
     person_key: bool = False
     topics: frozenset[str] = frozenset()
+    betrays: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -59,12 +65,14 @@ def classify(
     """
     evidence = {name: gather(table.column(name)) for name in table.schema.names}
     guesses = {name: guess(table.name, name, evidence[name]) for name in table.schema.names}
-    if personal is None:
-        personal = is_personal(table.name, guesses, evidence, alone=alone)
+    declared, found = personal is not None, is_personal(table.name, guesses, evidence, alone=alone)
+    personal = found if personal is None else personal
     columns = [_finding(name, guesses[name], evidence[name], personal=personal) for name in table.schema.names]
-    return TableFinding(
-        table.name, personal, tuple(_with_person_key(columns, evidence, person_key) if personal else columns)
-    )
+    if personal:
+        columns = _with_person_key(columns, evidence, person_key)
+    elif not declared:
+        columns = [_as_link(table.name, column) for column in columns]
+    return TableFinding(table.name, personal, tuple(columns))
 
 
 def classify_all(
@@ -75,26 +83,52 @@ def classify_all(
     return [classify(table, alone=alone, personal=personal, person_key=person_key) for table in tables]
 
 
+def _as_link(table: str, column: ColumnFinding) -> ColumnFinding:
+    """Keep the key of a list of institutions a key where its name is made to be pointed at: both are re-keyed alike."""
+    if not is_institution_table(table) or words(column.name) not in {f"{words(table)} {end}" for end in LINKS}:
+        return column
+    kind, grade = kinds()["record_key"], levels.column_grade("direct")
+    return replace(
+        column,
+        kind=kind.code,
+        role=kind.role,
+        level=grade.level,
+        category=kind.category,
+        clause=kind.clause,
+        reason_zh=f"{column.reason_zh}；其他表以它指向本表",
+        reason_en=f"{column.reason_en}; other tables point to this one by it",
+    )
+
+
 def _finding(name: str, guessed: Guess, evidence: Evidence, *, personal: bool) -> ColumnFinding:
     kind, zh, en = kinds()[guessed.kind], guessed.zh, guessed.en
     topics = name_topics(name) if personal else frozenset[str]()
-    grade = levels.column_grade(kind.role, kind.code, topics)
+    betrays = evidence.betrays if personal and kind.role != "direct" else {}
+    if given_over(betrays, evidence.present):
+        topics |= {"special_disease"}
+    role = "sensitive" if betrays and kind.role == "other" else kind.role
+    grade = levels.column_grade(role, kind.code, topics)
     if not personal and not guessed.proves_person:
         of_institutions = kind.role == "direct" or kind.category == "health_resource"
         kind, grade = kinds()["institution_fact" if of_institutions else "reference"], levels.reference_grade()
+        role = kind.role
         zh, en = f"{zh}；但该表不含个人记录", f"{en}; but the rows of this table are not about persons"
     if topics:
         zh, en = f"{zh}；{grade.zh}", f"{en}; {grade.en}"
+    if betrays:
+        betrayed_zh, betrayed_en = told(betrays)
+        zh, en = f"{zh}；{betrayed_zh}", f"{en}; {betrayed_en}"
     return ColumnFinding(
         name=name,
         kind=kind.code,
-        role=kind.role,
+        role=role,
         level=grade.level,
         category=kind.category,
         reason_zh=zh,
         reason_en=en,
         clause=kind.clause if not topics else grade.clause,
         topics=topics,
+        betrays=betrays,
         facts=_facts(evidence),
     )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -18,12 +19,16 @@ from stdnum import luhn
 from stdnum.cn import uscc
 from stdnum.iso7064 import mod_11_2
 
+from enclave.deidentify.betrayal import betrayed
 from enclave.deidentify.names import RULES
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A column in numbers. `sample` holds distinct values as text, spread evenly; they never leave the process."""
+    """A column in numbers. `sample` holds distinct values as text, spread evenly; they never leave the process.
+
+    `betrays` counts by topic the rows whose value betrays a sensitive condition, over all values.
+    """
 
     dtype: str
     rows: int
@@ -35,6 +40,7 @@ class Evidence:
     whole: bool = False
     longest: int = 0
     mean_length: float = 0.0
+    betrays: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def present(self) -> int:
@@ -86,13 +92,14 @@ def gather(column: pa.ChunkedArray) -> Evidence:
     values = counted.field("values")
     step = max(1, math.ceil(len(values) / rules()["sample"]))
     sample = values.take(pa.array(range(0, len(values), step), pa.int64()))
-    text = tuple(str(value) for value in sample.to_pylist())
+    text = tuple(unicodedata.normalize("NFKC", str(value)) for value in sample.to_pylist())
     base = {"rows": len(column), "missing": column.null_count, "distinct": len(values)}
     dtype = dtype_name(column.type)
     if dtype == "text" or len(values) == 0 or dtype == "truth":
         lengths = [len(value) for value in text]
         mean = sum(lengths) / len(lengths) if lengths else 0.0
-        return Evidence(dtype, **base, sample=text, longest=max(lengths, default=0), mean_length=mean)
+        rows = betrayed(values, counted.field("counts")) if dtype == "text" and len(values) else {}
+        return Evidence(dtype, **base, sample=text, longest=max(lengths, default=0), mean_length=mean, betrays=rows)
     ends = pc.min_max(values)
     whole = dtype == "whole" or (dtype == "number" and _all_whole(values))
     plain = tuple(value.removesuffix(".0") for value in text) if whole else text
@@ -111,6 +118,13 @@ def plain_finding(evidence: Evidence) -> ValueFinding | None:
     if not (evidence.is_text or evidence.whole):
         return None
     return _first(rules()["plain"], evidence)
+
+
+def holds_identifiers(evidence: Evidence) -> bool:
+    """Tell whether some of the texts have an identity number, a telephone number or the like in them."""
+    rule = rules()["inside"]
+    found = [text for text in evidence.sample if re.search(rule["pattern"], text)] if evidence.is_text else []
+    return bool(len(found) >= max(rule["least"], rule["share"] * len(evidence.sample)))
 
 
 @lru_cache(maxsize=1)
@@ -140,7 +154,7 @@ def _matcher(rule: dict[str, Any]) -> Callable[[str], Any]:
 
 def is_id18(value: str) -> bool:
     """Tell whether a value is an 18-digit resident ID number: province, birth date and check digit hold (GB 11643)."""
-    value = value.strip().upper()
+    value = _bare(value)
     shaped = re.fullmatch(r"\d{6}(\d{8})\d{3}[\dX]", value)
     if shaped is None or not _in_province(value):
         return False
@@ -149,8 +163,18 @@ def is_id18(value: str) -> bool:
 
 def is_id15(value: str) -> bool:
     """Tell whether a value is an old 15-digit ID number: province and birth date (of the 1900s) hold."""
-    shaped = re.fullmatch(r"\d{6}(\d{6})\d{3}", value.strip())
-    return shaped is not None and _in_province(value.strip()) and _is_day(f"19{shaped[1]}")
+    shaped = re.fullmatch(r"\d{6}(\d{6})\d{3}", _bare(value))
+    return shaped is not None and _in_province(_bare(value)) and _is_day(f"19{shaped[1]}")
+
+
+def is_id(value: str) -> bool:
+    """Tell whether a value is a resident ID number of either length."""
+    return is_id18(value) or is_id15(value)
+
+
+def _bare(value: str) -> str:
+    """Return a number as it is compared: no spaces or hyphens, a small x as a capital."""
+    return re.sub(r"[\s\-]", "", value).upper()
 
 
 def _is_day(digits: str) -> bool:
@@ -168,7 +192,7 @@ def is_division(value: str) -> bool:
 
 def is_bank_card(value: str) -> bool:
     """Tell whether a value has the length, issuer digit and Luhn check digit of a bank card."""
-    digits = value.replace(" ", "").replace("-", "")
+    digits = _bare(value)
     return digits.isdigit() and 13 <= len(digits) <= 19 and digits[0] in "3456" and luhn.is_valid(digits)
 
 
@@ -186,10 +210,11 @@ def _in_province(value: str) -> bool:
 
 CHECKS: dict[str, Callable[[str], Any]] = {
     "id18": is_id18,
+    "id": is_id,
     "id15": is_id15,
     "division": is_division,
     "luhn": is_bank_card,
-    "credit_code": lambda value: len(value) == 18 and uscc.is_valid(value),
+    "credit_code": lambda value: len(_bare(value)) == 18 and not is_id18(value) and uscc.is_valid(_bare(value)),
     "chinese_name": is_chinese_name,
 }
 

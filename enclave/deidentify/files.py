@@ -45,7 +45,8 @@ def measured(
     """
     if not quasi_identifiers:
         raise Invalid("file_no_quasi_identifiers", file=tables[0].file)
-    _check_columns(tables, [*quasi_identifiers, *sensitive])
+    _check_columns(tables, quasi_identifiers)
+    _check_columns(tables, sensitive)
     findings = [None] * len(tables) if sensitive else classify_all(tables)
     found = {}
     for table, finding in zip(tables, findings, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from enclave.deidentify.agreement import agrees
-from enclave.deidentify.evidence import Evidence, ValueFinding, plain_finding, strong_finding
+from enclave.deidentify.evidence import Evidence, ValueFinding, holds_identifiers, plain_finding, strong_finding
 from enclave.deidentify.names import kinds, name_kinds
 
 NEAR_KEY = 0.95
@@ -30,6 +30,9 @@ def guess(table: str, name: str, evidence: Evidence) -> Guess:
     named = next((kind for kind in name_kinds(table, name) if agrees(kind, evidence)), None)
     if strong and (named is None or kinds()[named].role != "direct"):
         return _shown(strong)
+    if holds_identifiers(evidence) and (named is None or kinds()[named].role != "direct"):
+        zh, en = "文字中夹有证件号、电话或邮箱", "identity or telephone numbers or e-mail addresses stand in the text"
+        return Guess("free_text", zh, en, by_value=True, proves_person=True)
     if named:
         proof = bool(strong and strong.personal)
         return Guess(

@@ -59,6 +59,8 @@ def name_kinds(table: str, column: str) -> tuple[str, ...]:
     ordered = [rule.kind for rule in sorted(found, key=lambda rule: rule.last)]
     if english in {f"{words(table)} id", f"{words(table)} key"}:
         ordered.insert(0, "person_key" if is_person_table(table) else "record_key")
+    if english == "name" and is_person_table(table):
+        ordered.insert(0, "person_name")
     if english in ("id", "key", "uuid") and is_person_table(table):
         ordered.insert(0, "person_key")
     return tuple(dict.fromkeys(ordered))
@@ -78,12 +80,27 @@ def expected_values(table: str, column: str) -> str:
 
 def is_person_table(table: str) -> bool:
     """Tell whether a table's name says that its rows are persons."""
-    return _table_matches("person_tables", table)
+    return _listed("person_tables", table)
 
 
 def is_institution_table(table: str) -> bool:
     """Tell whether a table's name says that its rows are institutions."""
-    return _table_matches("institution_tables", table)
+    return _listed("institution_tables", table)
+
+
+def is_reference_table(table: str) -> bool:
+    """Tell whether a table's name says that it is one of codes, a vocabulary or metadata."""
+    return _listed("reference_tables", table)
+
+
+def is_total(column: str) -> bool:
+    """Tell whether a column's name says that it numbers persons or cases."""
+    return _listed("totals", column)
+
+
+def is_code(column: str) -> bool:
+    """Tell whether a column's name says that it holds codes."""
+    return _listed("codes", column)
 
 
 def is_bare_key(column: str) -> bool:
@@ -103,9 +120,9 @@ def institution_words() -> re.Pattern[str]:
     return re.compile(_loaded()["institution_words"])
 
 
-def _table_matches(patterns: str, table: str) -> bool:
+def _listed(patterns: str, name: str) -> bool:
     by_language = _loaded()[patterns]
-    return bool(re.search(by_language["en"], words(_bare(table))) or re.search(by_language["zh"], _bare(table)))
+    return bool(re.search(by_language["en"], words(_bare(name))) or re.search(by_language["zh"], _bare(name)))
 
 
 def _bare(name: str) -> str:
@@ -144,7 +161,7 @@ def _compiled(kind: str, rule: dict[str, Any]) -> _Rule:
 
 def _spelled(term: str) -> tuple[str, str]:
     """Return a Chinese term's initials and its full pinyin: 姓名 is xm and xingming."""
-    return ("".join(lazy_pinyin(term, style=Style.FIRST_LETTER)), "".join(lazy_pinyin(term)))
+    return ("".join(lazy_pinyin(term, style=Style.FIRST_LETTER)).lower(), "".join(lazy_pinyin(term)).lower())
 
 
 def _matches(rule: _Rule, english: str, chinese: str) -> bool:
@@ -152,7 +169,14 @@ def _matches(rule: _Rule, english: str, chinese: str) -> bool:
         return True
     if rule.en and english and rule.en.search(english):
         return True
-    return re.sub(r"[ \d]", "", english) in rule.pinyin
+    return re.sub(r"[ \d]", "", english) in rule.pinyin or _last_word(english) in rule.pinyin
+
+
+def _last_word(english: str) -> str:
+    """Return the last word that is no number, where it is long enough to mean something: "pat sfzh 1" is "sfzh"."""
+    spoken = [word for word in english.split() if not word.isdigit()]
+    shortest = 2 if len(spoken) == 2 else 3
+    return spoken[-1] if len(spoken) > 1 and len(spoken[-1]) >= shortest else ""
 
 
 def _without_ending(english: str) -> str:

@@ -242,3 +242,112 @@ def _all_rule_kinds() -> set[str]:
     values = yaml.safe_load((rules / "values.yaml").read_text("utf-8"))
     names = yaml.safe_load((rules / "names.yaml").read_text("utf-8"))["rules"]
     return {rule["kind"] for rule in [*names, *values["strong"], *values["plain"]]}
+
+
+PLATES = [f"川A{n:04d}{'ABCDEF'[n % 6]}" for n in range(40)]
+OLD_IDS = [f"5101{n % 20 + 4:02d}{50 + n:02d}0{n % 9 + 1}1{n % 9}{n:03d}" for n in range(40)]
+
+
+@pytest.mark.clause("4.2-T2-C2-2")
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (PLATES, "vehicle_plate"),
+        (OLD_IDS, "national_id"),
+        ([number[:-1] + number[-1].lower() for number in PLANTED["national_id"]], "national_id"),
+        ([f"{number[:6]} {number[6:14]} {number[14:]}" for number in PLANTED["national_id"]], "national_id"),
+        (
+            [number.translate({48 + n: 0xFF10 + n for n in range(10)}) for number in PLANTED["national_id"]],
+            "national_id",
+        ),
+        (PLANTED["national_id"][:20] + [f"缺证件{n}" for n in range(30)], "national_id"),
+        (PLANTED["national_id"][:25] + OLD_IDS[:25], "national_id"),
+        ([f"+86 138 {n:04d} {n * 37 % 10000:04d}" for n in range(40)], "phone"),
+        ([f"E{n * 7919 % 99999999:08d}" for n in range(1, 41)], "national_id"),
+        ([f"138****{n:04d}" for n in range(40)], "identifier"),
+    ],
+)
+def test_numbers_are_known_in_every_spelling(tmp_path: Path, values: list[str], kind: str) -> None:
+    column = found(classify(table_of(tmp_path, {"c": values, "x": [1] * len(values)})))["c"]
+    assert (column.role, column.kind) == ("direct", kind), column
+
+
+def test_a_credit_code_is_that_of_an_institution(tmp_path: Path) -> None:
+    codes = ["91110000100000825A"[:17] + digit for digit in "0123456789ABCDEFGHJKLMNPQRTUWXY"]
+    from stdnum.cn import uscc
+
+    valid = [code for code in codes if uscc.is_valid(code)]
+    assert len(valid) == 1
+    column = found(classify(table_of(tmp_path, {"c": valid * 30, "年龄": [40] * 30})))["c"]
+    assert column.kind == "facility"
+
+
+def test_identifiers_inside_text_make_it_free_text(tmp_path: Path) -> None:
+    notes = [f"复诊{n}" for n in range(60)]
+    notes[3:6] = ["电话13800001111", "联系人 510104199001011234", "写信 a@example.org"]
+    column = found(classify(table_of(tmp_path, {"处理意见": notes, "年龄": [40] * 60})))["处理意见"]
+    assert (column.kind, column.level) == ("free_text", 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("BR_SFZH", "national_id"), ("hz_xm", "person_name"), ("SFZH_1", "national_id"), ("HZID", "person_key"),
+        ("ysxm", "staff_name"), ("XZZ", "address"), ("cph", "vehicle_plate"), ("ZDMC", "diagnosis"),
+        ("ksmc", "department"), ("YPMC", "drug"), ("licence_plate", "vehicle_plate"), ("自杀风险", "history"),
+        ("GMSFHM", "national_id"), ("lxrdh", "phone"), ("CSNYR", "birth_date"), ("xm", "person_name"),
+    ],
+)  # fmt: skip
+def test_names_in_pinyin_and_with_prefixes(name: str, kind: str) -> None:
+    assert name_kinds("t", name)[:1] == (kind,)
+
+
+@pytest.mark.clause("4.1-L5")
+@pytest.mark.parametrize(
+    ("topic", "values"),
+    [
+        ("hiv", ["B20.0", "I10.x00", "E11.9", "J18.9", "K80.2", "N18.3"]),
+        ("hiv", ["替诺福韦片", "阿司匹林肠溶片", "二甲双胍", "依非韦伦片"]),
+        ("hepatitis", ["乙肝两对半", "血常规", "尿常规"]),
+        ("hepatitis", ["ENTECAVIR 0.5MG TAB", "ASPIRIN 81 MG"]),
+        ("psychiatric", ["精神科", "普外科", "心内科"]),
+        ("psychiatric", ["F32.9", "I10", "J45.9", "K35.8"]),
+        ("psychiatric", ["电休克治疗费", "床位费"]),
+        ("abuse", ["美沙酮口服液", "床位费"]),
+        ("reproductive", ["人工流产术", "阑尾切除术"]),
+        ("reproductive", ["生殖医学中心", "骨科"]),
+        ("genetic", ["BRCA1 基因检测", "血常规"]),
+    ],
+)
+def test_values_betray_sensitive_conditions_whatever_the_name(tmp_path: Path, topic: str, values: list[str]) -> None:
+    column = found(
+        classify(table_of(tmp_path, {"v3": [*values, *values[1:] * 9], "年龄": [40] * (10 * len(values) - 9)}))
+    )
+    assert column["v3"].betrays[topic] >= 1
+    assert column["v3"].role == "sensitive"
+    assert column["v3"].level < 5 and "会暴露" in column["v3"].reason_zh and "betray" in column["v3"].reason_en
+    assert not any(value in column["v3"].reason_en for value in values)
+
+
+@pytest.mark.clause("4.1-L5")
+def test_a_column_given_over_to_a_special_disease_by_its_values(tmp_path: Path) -> None:
+    table = table_of(tmp_path, {"用药": ["齐多夫定", "依非韦伦", "洛匹那韦"] * 10, "年龄": [40] * 30})
+    assert found(classify(table))["用药"].level == 5
+
+
+@pytest.mark.clause("4.1-L1")
+def test_a_table_of_statistics_is_not_about_persons(tmp_path: Path) -> None:
+    table = table_of(
+        tmp_path,
+        {
+            "name": ["甲乙丙丁戊己庚辛壬癸"[n % 10] + chr(0x4E00 + n) for n in range(60)],
+            "n.male": [n * 1000 for n in range(60)],
+            "n.female": [n * 999 for n in range(60)],
+        },
+    )
+    assert not classify(table).personal
+    care = table_of(
+        tmp_path, {"care_site_id": list(range(30)), "care_site_name": [f"ward {n}" for n in range(30)]}, "care_site"
+    )
+    assert found(classify(care))["care_site_id"].role == "direct"
+    assert found(classify(care, personal=False))["care_site_id"].role == "other"
