@@ -174,7 +174,7 @@ attempt("log", lambda: os.readlink("/proc/self/fd/1"))
 attempt("product", lambda: __import__("enclave.kernel.settings"))
 attempt("workspace", lambda: open(os.path.expanduser("~/mine"), "w").write("x"))
 attempt("scratch", lambda: open("/tmp/mine", "w").write("x"))
-attempt("data", lambda: open("/data/demo/visits.parquet").read())
+attempt("data", lambda: __import__("pandas").read_parquet("/data/demo/visits.parquet").to_dict("records"))
 attempt("uid", os.getuid)
 print(json.dumps(found))
 """
@@ -198,7 +198,7 @@ def test_an_analyst_works_and_a_red_team_gets_nothing(person: Callable[[str], Pe
     assert useful["other people"] == "['researcher']"
     assert useful["sockets"] == "['gateway.sock']"
     assert useful["log"] != str(surroundings / "logs")
-    assert useful["data"] == repr("sex,age\nF,61\n")
+    assert useful["data"] == repr([{"sex": "F", "age": 61}])
     assert (useful["workspace"], useful["scratch"]) == ("1", "1")
     if os.geteuid() == 0:
         assert useful["uid"] == "200001"
