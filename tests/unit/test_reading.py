@@ -132,6 +132,14 @@ def test_day_and_month_are_never_guessed(tmp_path: Path) -> None:
     assert str(table.schema.field("when").type) == "string"
 
 
+def test_codes_like_exponents_are_text_and_numbers_in_every_form_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("c1,c2\nE11,1.5e3\nE10,.5\ne119,5.\nE14,-7\n", "utf-8")
+    (table,) = read(path, tmp_path)
+    assert table.column("c1").to_pylist() == ["E11", "E10", "e119", "E14"]
+    assert table.column("c2").to_pylist() == [1500.0, 0.5, 5.0, -7.0]
+
+
 def test_a_name_that_promises_text_keeps_codes(tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
     path.write_text("icd,day\n250.10,20220105\n276.00,20221231\n", encoding="utf-8")

@@ -11,8 +11,7 @@ import yaml
 
 RULES = Path(__file__).resolve().parents[1] / "rules" / "missing.yaml"
 WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
-DECIMAL = r"^[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?$"
-HAS_DIGIT = r"[0-9]"
+DECIMAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"  # E11 is a diagnosis
 LEADING_ZERO = r"^0[0-9]+$"
 COMPACT_DATE = r"^(1[89]|2[01])[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 _TIME = (
@@ -45,7 +44,7 @@ def is_whole(text: pa.Array) -> pa.Array:
 
 def is_number(text: pa.Array) -> pa.Array:
     """Tell for each cell whether it is a decimal number."""
-    return pc.and_(pc.match_substring_regex(text, DECIMAL), pc.match_substring_regex(text, HAS_DIGIT))
+    return pc.match_substring_regex(text, DECIMAL)
 
 
 def moments(text: pa.Array, pattern: str) -> pa.Array:
