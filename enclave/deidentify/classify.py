@@ -65,8 +65,9 @@ def classify(
     """
     evidence = {name: gather(table.column(name)) for name in table.schema.names}
     guesses = {name: guess(table.name, name, evidence[name]) for name in table.schema.names}
-    declared, found = personal is not None, is_personal(table.name, guesses, evidence, alone=alone)
-    personal = found if personal is None else personal
+    declared = personal is not None
+    if personal is None:  # a steward who names the column that tells persons apart says that there are persons
+        personal = person_key in guesses or is_personal(table.name, guesses, evidence, alone=alone)
     columns = [_finding(name, guesses[name], evidence[name], personal=personal) for name in table.schema.names]
     if personal:
         columns = _with_person_key(columns, evidence, person_key)

@@ -10,7 +10,7 @@ import pytest
 
 from catalog_browser.views import VariableView
 from enclave.deidentify import profiles
-from enclave.deidentify.classify import ColumnFinding, TableFinding, classify
+from enclave.deidentify.classify import ColumnFinding, TableFinding, classify, classify_all
 from enclave.deidentify.names import name_kinds
 from enclave.deidentify.reading import Limits, ReadOptions, ReadTable, read_tables
 
@@ -62,3 +62,13 @@ def test_it_keeps_its_leading_zeros(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (table,) = read_tables(path, tmp_path / "out", Limits(1 << 20, 1 << 20), ReadOptions())
     assert table.column("就诊流水号").to_pylist() == VISITS
+
+
+@pytest.mark.promise("P6")
+def test_a_table_whose_person_key_is_named_is_one_of_persons_whatever_it_looks_like(tmp_path: Path) -> None:
+    frame = pa.table({"家庭": [f"J{n // 2}" for n in range(60)], "血糖": [n / 10 for n in range(60)]})
+    pq.write_table(frame, tmp_path / "t.parquet")
+    table = ReadTable("t", "t.parquet", tmp_path / "t.parquet", frame.schema, frame.num_rows)
+    assert not classify(table).personal
+    for finding in (classify(table, person_key="家庭"), *classify_all([table], person_key="家庭")):
+        assert (finding.personal, finding.person_key) == (True, "家庭")
