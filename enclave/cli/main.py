@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 console = Console()
 # Modules of this package: each group has an `app`, each command a function of its name.
 GROUPS = ("account", "dataset", "institution", "ledger", "policy", "standard")
-COMMANDS = ("advise", "classify", "demo", "doctor", "kanonymity", "risk")
+COMMANDS = ("advise", "classify", "compare", "deidentify", "demo", "doctor", "kanonymity", "risk")
 
 for _name in GROUPS:
     app.add_typer(importlib.import_module(f"enclave.cli.{_name}").app, name=_name)

@@ -14,6 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from enclave.cli.main import main
+from enclave.deidentify import profiles
 from enclave.kernel.settings import settings
 
 ROWS = pd.DataFrame(
@@ -176,3 +177,113 @@ def test_classify_a_folder_and_for_people(nowhere: Path, enclave: Enclave) -> No
     found = json.loads(enclave("classify", str(nowhere), "--json"))
     assert [part["file"] for part in found["tables"]] == ["one.csv", "two.csv"]
     assert "诊断" in enclave("classify", str(nowhere / "one.csv"))
+
+
+MANY = pd.DataFrame(
+    {
+        "患者编号": [f"P{n:05d}" for n in range(200)],
+        "姓名": [
+            f"{'王李张刘陈'[n % 5]}{'伟芳敏静丽强磊洋艳勇'[n % 10]}{'一二三四五六七八'[n % 8]}" for n in range(200)
+        ],
+        "性别": ["男", "女"] * 100,
+        "年龄": [20 + n * 7 % 60 for n in range(200)],
+        "入院日期": [f"2024-{n % 12 + 1:02d}-{n % 28 + 1:02d}" for n in range(200)],
+        "诊断": [["I10", "E11.9", "J18.9", "K80.2", "N18.3"][n % 5] for n in range(200)],
+    }
+)
+
+
+def many(folder: Path) -> Path:
+    MANY.to_csv(folder / "many.csv", index=False)
+    return folder / "many.csv"
+
+
+def test_deidentify_writes_what_it_says(nowhere: Path, enclave: Enclave) -> None:
+    words = ["deidentify", str(many(nowhere)), "--profile", "standard", "--out", str(nowhere / "out"), "--json"]
+    said = json.loads(enclave(*words))
+    assert said["paths"] == [str(nowhere / "out" / "many.csv")] and said["profile"] == "standard"
+    assert said["before"]["k"] < 10 <= said["after"]["k"]
+    assert (said["methods"]["姓名"], said["methods"]["患者编号"]) == ("drop", "pseudonym")
+    assert set(said["levels"]) == {"性别", "年龄"} and 0 < said["loss"] <= 1
+    written = pd.read_csv(nowhere / "out" / "many.csv")
+    assert len(written) == said["rows"] == 200 - said["suppressed_rows"]
+    assert written.groupby(["性别", "年龄"], dropna=False).size().min() == said["after"]["k"]
+    assert not any(name.startswith("_") for name in written) and "姓名" not in written
+    assert not set(written["患者编号"]) & set(MANY["患者编号"])
+    assert written["诊断"].tolist() != MANY["诊断"].tolist(), "rows in the order of the file join it"
+    assert sorted(path.name for path in nowhere.iterdir()) == ["many.csv", "out"]
+
+
+def test_two_runs_cannot_be_joined(nowhere: Path, enclave: Enclave) -> None:
+    for out in ("one", "two"):
+        enclave("deidentify", str(many(nowhere)), "--out", str(nowhere / out))
+    one, two = (set(pd.read_csv(nowhere / out / "many.csv")["患者编号"]) for out in ("one", "two"))
+    assert len(one) == len(two) and not one & two
+
+
+def test_tables_of_a_folder_stay_joinable(nowhere: Path, enclave: Enclave) -> None:
+    folder = nowhere / "tables"
+    folder.mkdir()
+    MANY.to_parquet(folder / "patients.parquet")
+    MANY[["患者编号"]].assign(结果=range(200)).to_parquet(folder / "labs.parquet")
+    said = json.loads(enclave("deidentify", str(folder), "--out", str(nowhere / "out"), "--json"))
+    assert [Path(path).name for path in said["paths"]] == ["labs.parquet", "patients.parquet"]
+    labs, patients = (pd.read_parquet(path) for path in said["paths"])
+    assert set(labs["患者编号"]) == set(patients["患者编号"])
+
+
+def test_the_limited_form_and_a_profile_of_ones_own(nowhere: Path, enclave: Enclave) -> None:
+    profile = Path(profiles.FOLDER / "standard.yaml").read_text("utf-8").replace("name: standard", "name: own")
+    (nowhere / "own.yaml").write_text(profile, encoding="utf-8")
+    words = ["deidentify", str(many(nowhere)), "--profile", "own.yaml", "--form", "limited", "--out", "out", "--json"]
+    said = json.loads(enclave(*words))
+    assert (said["profile"], said["form"], said["suppressed_rows"]) == ("own", "limited", 0)
+    assert said["methods"]["入院日期"] == "shift" and said["after"]["quasi_identifiers"] == ["性别", "年龄"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--out", "."], ["."]),
+        (["--out", "out", "--k", "500"], ["many.csv", "500"]),
+        (["--out", "out", "--profile", "unknown"], ["unknown.yaml"]),
+        (["--out", "out", "--profile", "broken.yaml"], ["broken.yaml"]),
+    ],
+)
+def test_deidentify_writes_nothing_when_it_cannot(
+    nowhere: Path, enclave: Enclave, words: list[str], named: list[str]
+) -> None:
+    (nowhere / "broken.yaml").write_text("name: broken\n")
+    said = enclave("deidentify", str(many(nowhere)), *words, fails=True).strip().splitlines()
+    assert len(said) == 2 and all(word in sentence for word in named for sentence in said)
+    assert sorted(path.name for path in nowhere.iterdir()) == ["broken.yaml", "many.csv"]
+
+
+def test_compare_tells_what_each_column_lost(nowhere: Path, enclave: Enclave) -> None:
+    enclave("deidentify", str(many(nowhere)), "--out", "out")
+    said = json.loads(enclave("compare", "many.csv", "out", "--json"))
+    columns = {column["name"]: column for column in said["columns"]}
+    assert (columns["姓名"]["kept"], columns["姓名"]["lost"]) == (False, 1.0)
+    assert columns["患者编号"]["lost"] == pytest.approx(0, abs=0.1)
+    assert 0 < columns["年龄"]["lost"] <= 1
+    assert said["risk"]["before"]["k"] < said["risk"]["after"]["k"]
+    assert said["risk"]["before"]["quasi_identifiers"] == ["性别", "年龄"]
+    shown = enclave("compare", "many.csv", "out", "--qi", "性别")
+    assert "年龄" in shown
+
+
+def test_compare_with_itself_and_with_nothing_in_common(nowhere: Path, enclave: Enclave) -> None:
+    many(nowhere)
+    said = json.loads(enclave("compare", "many.csv", "many.csv", "--json"))
+    assert said["lost"] == 0 and said["risk"]["before"] == said["risk"]["after"]
+    (nowhere / "other.csv").write_text("z\n1\n2\n")
+    said = json.loads(enclave("compare", "many.csv", "other.csv", "--json"))
+    assert (said["lost"], said["added"], said["risk"]["after"]["k"]) == (1, ["z"], 2)
+    one, two = nowhere / "one", nowhere / "two"
+    one.mkdir(), two.mkdir()
+    for folder, names in ((one, "ab"), (two, "cd")):
+        for name in names:
+            (folder / f"{name}.csv").write_text("x\n1\n")
+    told = enclave("compare", "one", "two", fails=True)
+    assert "one" in told and "two" in told
+    assert "nowhere" in enclave("compare", "many.csv", "many.csv", "--qi", "nowhere", fails=True)
