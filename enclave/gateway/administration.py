@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from enclave.gateway import supervisor
-from enclave.kernel import accounts, ledger, outbox
+from enclave.kernel import accounts, institutions, ledger, outbox
 from enclave.kernel.db import reading
 from enclave.kernel.errors import Conflict, NotFound, Refused
 from enclave.kernel.identity import Account, Actor, Role, roles_of
@@ -18,6 +18,8 @@ from enclave.kernel.ledger import LedgerEvent, Verdict
 from enclave.kernel.outbox import OutboxMessage
 from enclave.kernel.settings import settings
 from enclave.kernel.unit import unit_of_work
+from enclave.policy.book import current
+from enclave.policy.parties import audience_of
 
 WATCHERS = (Role.AUDITOR, Role.AUTHORITY, Role.OPERATOR)
 PAGE = 50
@@ -87,6 +89,18 @@ class AccountView:
     roles: tuple[Role, ...]
     active: bool
     demonstration: bool
+
+
+@dataclass(frozen=True)
+class InstitutionView:
+    """One institution; `audience` is the column of Appendix C its verified kind belongs to."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    kind: str
+    audience: str
+    verified_by: str
 
 
 def _require(session: Session, actor: Actor, roles: Iterable[Role]) -> None:
@@ -174,6 +188,23 @@ def members(actor: Actor) -> list[AccountView]:
 def _account(row: Account, roles: Iterable[Role]) -> AccountView:
     plain = ("username", "display_name", "institution", "title", "active", "demonstration")
     return AccountView(roles=tuple(roles), **{name: getattr(row, name) for name in plain})
+
+
+def registered(actor: Actor) -> list[InstitutionView]:
+    """Return every registered institution."""
+    with reading() as session:
+        _require(session, actor, (Role.OPERATOR, Role.AUDITOR, Role.AUTHORITY))
+    plain = ("code", "name_zh", "name_en", "kind", "verified_by")
+    return [
+        InstitutionView(audience=audience_of(row.kind) or "", **{name: getattr(row, name) for name in plain})
+        for row in institutions.listed()
+    ]
+
+
+def institution_kinds(language: str) -> dict[str, str]:
+    """Return the kinds an institution may have, with their names; persons are none."""
+    parties = current().words("parties").items()
+    return {code: entry.name(language) for code, entry in parties if not entry.attributes.get("natural")}
 
 
 def status(actor: Actor) -> list[supervisor.Part]:

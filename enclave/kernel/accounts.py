@@ -11,6 +11,7 @@ from sqlmodel import col, delete, select
 from enclave.kernel.db import reading
 from enclave.kernel.errors import Conflict, Invalid, Refused
 from enclave.kernel.identity import Account, AccountRole, Actor, Role, hash_password
+from enclave.kernel.institutions import Institution
 from enclave.kernel.unit import unit_of_work
 
 USERNAME = re.compile(r"[a-z][a-z0-9]{1,23}")
@@ -38,6 +39,8 @@ def open_account(actor: Actor, command: OpenAccount) -> str:
         unit.require(Role.OPERATOR)
         if unit.session.get(Account, command.username):
             raise Conflict("account_exists")
+        if unit.session.get(Institution, command.institution) is None:  # one spelling each: history goes by it
+            raise Invalid("account_institution", institution=command.institution)
         unit.add(
             Account(
                 username=command.username,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from enclave.kernel import accounts
 from enclave.kernel.errors import Refused
 from enclave.kernel.identity import Role, system
 from enclave.kernel.settings import Settings
+from tests.factories.accounts import verify_institution
 
 PARTS = {"store", "hub", "door", "catalogue", "workbench", "gateway", "worker"}
 ENCLAVE = [sys.executable, "-m", "enclave.cli.main"]
@@ -25,8 +27,12 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def running(config: Settings) -> dict[str, psutil.Process]:
-    """Return the platform's processes of this home by part."""
-    return {process.environ()["ENCLAVE_PART"]: process for process in supervisor.leftovers(config)}
+    """Return the platform's processes of this home by part; one that ends while it is looked at is none."""
+    found = {}
+    for process in supervisor.leftovers(config):
+        with suppress(psutil.NoSuchProcess):
+            found[process.environ()["ENCLAVE_PART"]] = process
+    return found
 
 
 def wait_for(fact, seconds: float = 60) -> None:
@@ -102,6 +108,7 @@ def test_down_ends_everything(config):
 
 def test_demonstration_accounts_stop_a_start_in_earnest(home):
     accounts.check_mode("production")
+    verify_institution("UNI")
     command = accounts.OpenAccount("li", "李", "UNI", (Role.RESEARCHER,), demonstration=True)
     accounts.open_account(system("test"), command)
     accounts.check_mode("demo")

@@ -9,12 +9,14 @@ from sqlmodel import Session, select
 
 from enclave.gateway import administration
 from enclave.gateway.administration import PAGE, FindEvents
-from enclave.kernel import db, ledger, outbox
+from enclave.kernel import accounts, db, ledger, outbox
+from enclave.kernel.accounts import OpenAccount
 from enclave.kernel.db import reading
-from enclave.kernel.errors import Conflict, NotFound, Refused
-from enclave.kernel.identity import Actor, system
+from enclave.kernel.errors import Conflict, Invalid, NotFound, Refused
+from enclave.kernel.identity import Actor, Role, system
 from enclave.kernel.outbox import OutboxMessage
 from enclave.kernel.unit import unit_of_work
+from enclave.policy.book import current
 
 QUERIES: dict[str, tuple[Callable[[Actor], object], set[str]]] = {
     "events": (lambda actor: administration.find_events(actor, FindEvents()), {"feng", "wu", "he"}),
@@ -24,6 +26,7 @@ QUERIES: dict[str, tuple[Callable[[Actor], object], set[str]]] = {
     "failures": (administration.failures, {"he", "feng"}),
     "waiting": (administration.waiting, {"he", "feng"}),
     "members": (administration.members, {"he", "feng", "wu"}),
+    "institutions": (administration.registered, {"he", "feng", "wu"}),
 }
 
 
@@ -116,3 +119,18 @@ def test_members_are_listed_with_their_roles_and_no_password(people: dict[str, A
     assert {account.username for account in listed} == set(people)
     assert all(account.roles for account in listed)
     assert "argon2" not in repr(listed)
+
+
+@pytest.mark.clause("C-4")
+def test_an_account_belongs_to_a_registered_institution(people: dict[str, Actor]) -> None:
+    """Under one spelling: the history check follows institutions."""
+    for spelled in ("wch", "W C H", "成都市医院"):
+        with pytest.raises(Invalid) as refused:
+            accounts.open_account(people["he"], OpenAccount("new", "新", spelled, (Role.RESEARCHER,)))
+        assert refused.value.code == "account_institution"
+    accounts.open_account(people["he"], OpenAccount("new", "新", "WCH", (Role.RESEARCHER,)))
+    found = {each.code: each.audience for each in administration.registered(people["feng"])}
+    assert found == {"WCH": "enterprise", "UNI": "enterprise", "HIC": "government"}
+    assert set(found.values()) <= set(current().words("audiences"))
+    kinds = administration.institution_kinds("zh")
+    assert "patient" not in kinds and "hospital" in kinds

@@ -11,13 +11,14 @@ from starlette.types import Message, Receive, Scope, Send
 from streamlit.testing.v1 import AppTest
 
 from enclave.gateway import portal
-from enclave.kernel import accounts
+from enclave.kernel import accounts, db
 from enclave.kernel.db import reading
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Account, Actor, system
 from enclave.kernel.settings import settings
 from enclave.ui import session
 from tests.conftest import Home
+from tests.factories.accounts import verify_institution
 
 WORKBENCH = Path(portal.__file__).parent / "apps" / "workbench.py"
 CATALOGUE = WORKBENCH.with_name("catalogue.py")
@@ -118,6 +119,8 @@ async def test_every_answer_forbids_loading_and_framing_elsewhere() -> None:
 
 
 def test_the_catalogues_process_cannot_write(home: Home) -> None:
+    verify_institution("X")
+    db.engine().dispose()  # the portal's process begins with no connection
     portal.read_only()
     with pytest.raises(OperationalError, match="readonly"):
         accounts.open_account(system("tests"), accounts.OpenAccount("eve", "Eve", "X", ()))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from enclave.gateway import administration
 from enclave.gateway.administration import AccountView
+from enclave.gateway.pages import institutions
 from enclave.kernel import accounts
 from enclave.kernel.accounts import OpenAccount
 from enclave.kernel.i18n import text
@@ -23,12 +24,18 @@ def page() -> None:
         [text(f"members_{name}") for name in ("username", "name", "institution", "roles", "state")],
         [_row(account) for account in found],
     )
-    if actor.has(Role.OPERATOR):
-        change, new = st.tabs([text("members_change"), text("members_open")])
-        with change:
-            _change(actor, {account.username: account for account in found})
-        with new:
-            _open(actor)
+    places = administration.registered(actor)
+    tabs = ["members_change", "members_open"] if actor.has(Role.OPERATOR) else []
+    tabs += ["members_institutions"] if actor.has(Role.OPERATOR, Role.AUTHORITY) else []
+    shown = dict(zip(tabs, st.tabs([text(tab) for tab in tabs]) if tabs else [], strict=True))
+    for tab, place in shown.items():
+        with place:
+            if tab == "members_change":
+                _change(actor, {account.username: account for account in found})
+            elif tab == "members_open":
+                _open(actor, {each.code: session.pick(each, "name") for each in places})
+            else:
+                institutions.show(actor, places)
 
 
 def _row(account: AccountView) -> tuple[object, ...]:
@@ -74,11 +81,14 @@ def _block(actor: Actor, account: AccountView) -> None:
                 st.rerun()
 
 
-def _open(actor: Actor) -> None:
+def _open(actor: Actor, places: dict[str, str]) -> None:
+    if not places:
+        ui.notice(text("members_no_institution"), "warn")
+        return
     with st.form("open-account", border=False):
         username = st.text_input(text("members_username"), help=text("members_username_hint"), max_chars=24) or ""
         name = st.text_input(text("members_name"), max_chars=60) or ""
-        institution = st.text_input(text("members_institution"), max_chars=60) or ""
+        institution = ui.choice(text("members_institution"), places, key="open-institution")
         title = st.text_input(text("members_post"), max_chars=60) or ""
         roles = st.multiselect(
             text("members_roles"), list(Role), format_func=role_name, placeholder=text("ui_choose"), key="open-roles",
@@ -86,7 +96,7 @@ def _open(actor: Actor) -> None:
         )  # fmt: skip
         if st.form_submit_button(text("members_open"), type="primary"):
             with ui.guarded():
-                command = OpenAccount(username.strip(), name.strip(), institution.strip(), tuple(roles), title.strip())
+                command = OpenAccount(username.strip(), name.strip(), institution, tuple(roles), title.strip())
                 password = accounts.open_account(actor, command)
                 ui.notice(text("members_opened", username=command.username), "good")
                 st.code(password, language=None)
