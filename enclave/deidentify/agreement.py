@@ -49,7 +49,11 @@ def _is_age(evidence: Evidence) -> bool:
 
 
 def _is_year(evidence: Evidence) -> bool:
-    return (evidence.is_number and evidence.low >= 1800 and evidence.high <= 2200) or evidence.is_text
+    """A year, or a part of one."""
+    if not evidence.is_number:
+        return evidence.is_text
+    part = evidence.whole and evidence.low >= 0 and evidence.high <= 53  # a quarter, month or week, or a year cut short
+    return bool(part or (evidence.low >= 1800 and evidence.high <= 2200))
 
 
 def _is_few(evidence: Evidence) -> bool:

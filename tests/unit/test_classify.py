@@ -295,6 +295,8 @@ def test_identifiers_inside_text_make_it_free_text(tmp_path: Path) -> None:
         ("BR_SFZH", "national_id"), ("hz_xm", "person_name"), ("SFZH_1", "national_id"), ("HZID", "person_key"),
         ("ysxm", "staff_name"), ("XZZ", "address"), ("cph", "vehicle_plate"), ("ZDMC", "diagnosis"),
         ("ksmc", "department"), ("YPMC", "drug"), ("licence_plate", "vehicle_plate"), ("自杀风险", "history"),
+        ("quarter", "year"), ("就诊季度", "year"), ("出生月份", "birth_part"), ("household_number", "record_key"),
+        ("家庭编号", "record_key"), ("household", "household"),
         ("GMSFHM", "national_id"), ("lxrdh", "phone"), ("CSNYR", "birth_date"), ("xm", "person_name"),
     ],
 )  # fmt: skip

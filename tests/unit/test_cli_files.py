@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from openpyxl import Workbook
+from stdnum import luhn
+from stdnum.iso7064 import mod_11_2
 
 from enclave.cli.main import main
 from enclave.deidentify import profiles
@@ -287,3 +289,14 @@ def test_compare_with_itself_and_with_nothing_in_common(nowhere: Path, enclave: 
     told = enclave("compare", "one", "two", fails=True)
     assert "one" in told and "two" in told
     assert "nowhere" in enclave("compare", "many.csv", "many.csv", "--qi", "nowhere", fails=True)
+
+
+def test_long_numbers_of_a_file_are_no_quantities(nowhere: Path, enclave: Enclave) -> None:
+    bodies = [f"622848{n:012d}" for n in range(40)]
+    cards = [body + luhn.calc_check_digit(body) for body in bodies]
+    numbers = [f"11010119900101{n:03d}" for n in range(40)]
+    ids = [body + mod_11_2.calc_check_digit(body) for body in numbers]
+    ids = [number for number in ids if number[-1] != "X"][:35] + [number for number in ids if number[-1] == "X"][:1]
+    pd.DataFrame({"f1": cards[: len(ids)], "f2": ids, "x": 1}).to_csv("long.csv", index=False)
+    found = {column["name"]: column for column in json.loads(enclave("classify", "long.csv", "--json"))["columns"]}
+    assert (found["f1"]["kind"], found["f2"]["kind"]) == ("bank_card", "national_id")

@@ -13,6 +13,7 @@ RULES = Path(__file__).resolve().parents[1] / "rules" / "missing.yaml"
 WHOLE = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 DECIMAL = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"  # E11 is a diagnosis
 LEADING_ZERO = r"^0[0-9]+$"
+LONG = r"^[0-9]{16,}$"  # identity and card numbers, which a float would round
 COMPACT_DATE = r"^(1[89]|2[01])[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 _TIME = (
     r"(?:[ T]+(?P<hour>[0-9]{1,2})[:：时](?P<minute>[0-9]{1,2})(?:分|[:：](?P<second>[0-9]{1,2})"

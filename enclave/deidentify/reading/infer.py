@@ -62,11 +62,7 @@ def infer(table: TextTable, column: int, expected: str = "", marks: tuple[str, .
     trimmed = pc.utf8_trim_whitespace(values)
     missing = formats.is_missing(trimmed, marks)
     values, counts, trimmed = (pc.filter(part, pc.invert(missing)) for part in (values, counts, trimmed))
-    if (
-        len(values) == 0
-        or expected == "text"
-        or pc.any(pc.match_substring_regex(trimmed, formats.LEADING_ZERO)).as_py()
-    ):
+    if len(values) == 0 or expected == "text" or _are_codes(trimmed):
         return ColumnType("text")
     total = pc.sum(counts).as_py()
     best, good = ColumnType("text"), 0
@@ -87,6 +83,14 @@ def infer(table: TextTable, column: int, expected: str = "", marks: tuple[str, .
             **_named(best.kind),
         )
     return ColumnType("text")
+
+
+def _are_codes(trimmed: pa.Array) -> bool:
+    """Tell whether digits are no quantity: some begin with zero, or most are as long as identity and card numbers."""
+    if pc.any(pc.match_substring_regex(trimmed, formats.LEADING_ZERO)).as_py():
+        return True
+    long = pc.sum(pc.match_substring_regex(trimmed, formats.LONG)).as_py() or 0
+    return bool(2 * long >= len(trimmed))
 
 
 def _candidates(trimmed: pa.Array, expected: str, marks: tuple[str, ...]) -> list[_Candidate]:
