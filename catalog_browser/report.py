@@ -27,9 +27,9 @@ def render(actor: Actor, version_id: str, language: str) -> bytes:
     if not actor.has(*READERS):
         raise Refused("forbidden", roles=", ".join(READERS))
     version = service.version(version_id)
-    if "k" not in version.risk:
-        raise NotFound("not_found", kind="risk report", id=version_id)
     entry = service.get(actor, version.dataset_id)
+    if "k" not in version.risk or version_id not in [seen.id for seen in entry.versions]:
+        raise NotFound("not_found", kind="risk report", id=version_id)
     return pdf(TEMPLATE, _content(entry, version, language), version.created_at)
 
 

@@ -39,7 +39,7 @@ def answers(dataset_id: str) -> dict[str, Any]:
         "legal_basis": "个人信息保护法第十三条；T/SHIA 8-2020 第 3.8 条",
         "mode": "point_to_point",
         "delivery": "enclave",
-        "data_flow_path": "平台内加密传输至封闭分析环境",
+        "data_flow_path": "平台内加密传输至分析空间",
         "parties_description": "甲方为健康信息中心，乙方为天府大学公共卫生学院",
         "cooperation_basis": "双方已有慢性病监测合作",
         "results": "学术论文一篇",
