@@ -60,13 +60,13 @@ def measured(
 
 
 def _check_columns(tables: Sequence[ReadTable], names: Sequence[str]) -> None:
+    files = ", ".join(table.file for table in tables)
     known = list(dict.fromkeys(name for table in tables for name in table.schema.names))
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice:
-        raise Invalid("file_column_twice", column=twice)
+        raise Invalid("file_column_twice", file=files, column=twice)
     for name in names:
         if name not in known:
-            files = ", ".join(table.file for table in tables)
             raise Invalid("file_no_column", file=files, column=name, known=", ".join(known))
 
 

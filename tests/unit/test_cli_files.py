@@ -144,7 +144,7 @@ def test_risk_for_people(nowhere: Path, enclave: Enclave) -> None:
     ("content", "qi", "named"),
     [
         ("x,y\n1,a\n", "x,z", ["a.csv", "z", "x, y"]),
-        ("x,y\n1,a\n", "x,x", ["x"]),
+        ("x,y\n1,a\n", "x,x", ["a.csv", "x"]),
         ("x,y\n1,a\n", " ,", ["a.csv"]),
         ("x,y\n1,a\n2\n", "x", ["a.csv", "3"]),
         ("x,x\n1,a\n", "x", ["a.csv", "x", "1", "2"]),
