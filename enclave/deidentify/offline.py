@@ -25,7 +25,7 @@ from enclave.deidentify.persons import number_persons, write_with_persons
 from enclave.deidentify.profiles import Form, Profile
 from enclave.deidentify.reading import ReadTable
 from enclave.deidentify.reading.headers import PERSON
-from enclave.deidentify.versions import _last_day, _Maker
+from enclave.deidentify.versions import Maker, last_day
 from enclave.disclosure.loss import column_loss
 from enclave.kernel import clock
 from enclave.kernel.errors import Invalid, Refused
@@ -74,7 +74,7 @@ def deidentify(
             paths[table.name] = table.path.with_name(f"numbered-{place}.parquet")
             write_with_persons(_with_rows(table), persons.get(table.name), paths[table.name])
         variables = [v for table, finding in zip(tables, findings, strict=True) for v in _variables(table, finding)]
-        maker = _Maker(form, profile, variables, paths, _setting(count, variables, paths), k)
+        maker = Maker(form, profile, variables, paths, _setting(count, variables, paths), k)
         made = {name: maker.make(name) for name in maker.order}
         return [
             _treated(table, made[table.name].table, made[table.name].report, maker, folder, target) for table in tables
@@ -137,12 +137,12 @@ def _variable(table: str, position: int, dtype: str, column: ColumnFinding) -> V
 
 
 def _setting(persons: int, variables: Sequence[VariableView], paths: Mapping[str, Path]) -> Setting:
-    days = [day for v in variables if v.kind == "date" and (day := _last_day(paths[v.table], v.name))]
+    days = [day for v in variables if v.kind == "date" and (day := last_day(paths[v.table], v.name))]
     return Setting(secrets.token_bytes(32), persons, min(max(days, default=clock.today()), clock.today()))
 
 
 def _treated(
-    table: ReadTable, made: pa.Table, report: Mapping[str, Any], maker: _Maker, folder: Path, target: Path
+    table: ReadTable, made: pa.Table, report: Mapping[str, Any], maker: Maker, folder: Path, target: Path
 ) -> TreatedTable:
     """Check, measure and write one table."""
     about_persons = "after" in report

@@ -43,7 +43,9 @@ class BuildVersions:
 
 
 @dataclass(frozen=True)
-class _Made:
+class Made:
+    """One table of a version with its risk report."""
+
     table: pa.Table
     report: dict[str, Any]
 
@@ -86,7 +88,7 @@ def _build(
     form: Form, profile: Profile, source: VersionView, variables: Sequence[VariableView], paths: dict[str, Path]
 ) -> AddVersion:
     wanted = settings().k_deidentified if form == "deidentified" else settings().k_limited
-    maker = _Maker(form, profile, variables, paths, _setting(form, source, variables, paths), wanted)
+    maker = Maker(form, profile, variables, paths, _setting(form, source, variables, paths), wanted)
     stored: dict[str, TableRef] = {}
     reports: dict[str, dict[str, Any]] = {}
     for name in maker.order:
@@ -113,11 +115,12 @@ def _build(
 def _setting(form: Form, source: VersionView, variables: Sequence[VariableView], paths: dict[str, Path]) -> Setting:
     """Return the version's own key, so that pseudonyms and shifts of the two forms do not match, and its last day."""
     key = hmac.digest(settings().secret("pseudonyms"), f"{source.dataset_id}|{form}".encode(), "sha256")
-    days = [day for v in variables if v.kind == "date" and (day := _last_day(paths[v.table], v.name))]
+    days = [day for v in variables if v.kind == "date" and (day := last_day(paths[v.table], v.name))]
     return Setting(key, source.persons, min(max(days, default=clock.today()), clock.today()))
 
 
-def _last_day(path: Path, column: str) -> date | None:
+def last_day(path: Path, column: str) -> date | None:
+    """Return the last day a column of dates tells, later ones than today being placeholders; None for other columns."""
     values = pq.read_table(path, columns=[column])[column]
     if not (types.is_date(values.type) or types.is_timestamp(values.type)):
         return None
@@ -126,7 +129,7 @@ def _last_day(path: Path, column: str) -> date | None:
     return found
 
 
-class _Maker:
+class Maker:
     """Makes the tables of one form in order: the one that describes persons first, the others joined to it."""
 
     def __init__(
@@ -158,11 +161,12 @@ class _Maker:
     def _climbing(self, name: str) -> list[Treatment]:
         return [t for t in self.plans[name] if t.rule.then == "ladder" and not t.dropped]
 
-    def make(self, name: str) -> _Made:
+    def make(self, name: str) -> Made:
+        """Return one table, treated and measured; call it for each name of `order`."""
         table = pq.read_table(self.paths[name])
         if PERSON not in table.column_names:  # a table without persons: code lists and the like
             kept = [t.variable.name for t in self.plans[name] if t.variable.role != "direct" and t.variable.level < 5]
-            return _Made(table.select(kept), {"persons": 0, "rows": table.num_rows})
+            return Made(table.select(kept), {"persons": 0, "rows": table.num_rows})
         staying = table.filter(pa.array(~np.isin(table[PERSON].to_numpy(), self.gone)))
         columns = self._treated(name, staying)
         persons = staying[PERSON].to_numpy()
@@ -179,7 +183,7 @@ class _Maker:
         report |= {"rows": len(persons), "persons": len(np.unique(persons))}
         report |= {"after": anonymity.measure(told, persons), "together": anonymity.measure_together(told, persons)}
         self.persons.update(np.unique(persons).tolist())
-        return _Made(pa.table({**columns, PERSON: persons}), report)
+        return Made(pa.table({**columns, PERSON: persons}), report)
 
     def _told(self, name: str) -> list[str]:
         """Return the quasi-identifiers of the source that are no dates of events: dates are shifted, not counted."""
