@@ -73,7 +73,7 @@ def generate(frame: pd.DataFrame, columns: Sequence[Column], rows: int, seed: in
     learnt = fitted.assign(**{name: (fitted[name] - fitted[first]).dt.days for name, first in gaps.items()})
     made = _copula(learnt[[c.name for c in learnable]], learnable, rows, seed) if learnable else pd.DataFrame()
     for name, first in gaps.items():
-        made[name] = made[first] + pd.to_timedelta(made[name].round(), "D")
+        made[name] = made[first] + pd.to_timedelta(made[name].round().astype("Int64"), "D")
     for name, teller in _in_order(told):
         made[name] = made[teller].map(fitted.dropna(subset=[teller]).groupby(teller)[name].first())
     made = made.assign(**{c.name: _finish(made[c.name], c.kind) for c in plain if c.name in made})

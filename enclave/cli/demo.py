@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from catalog_browser import service as catalogue
 from enclave.kernel.i18n import text
 from enclave.kernel.settings import settings
 
@@ -21,6 +22,7 @@ console = Console()
 
 def demo(
     check: Annotated[bool, typer.Option(help="Drive the main job end to end in a home of its own, then end.")] = False,
+    draft: Annotated[bool, typer.Option(help="Put a filled-in application into li's requests, and end.")] = False,
     home: Annotated[Path | None, typer.Option(help="Where to keep it; --check takes a temporary folder.")] = None,
     port: Annotated[int, typer.Option(help="Port of the door; --check takes a free one.")] = 0,
 ) -> None:
@@ -29,8 +31,13 @@ def demo(
     if check:
         raise typer.Exit(_check(home, port))
     _use(home, port)
-    from enclave.cli.demonstration import data
+    from enclave.cli.demonstration import application, data
     from enclave.gateway import supervisor
+
+    if draft:
+        saved = application.draft(catalogue.get(data.person("li"), "diabetes-130").id)
+        console.print(text("demo_draft", settings().language, title=saved.title, id=saved.id), highlight=False)
+        return
 
     supervisor.run(_part, lambda: _ready(data.load(_step)))
 
@@ -64,10 +71,12 @@ def _ready(passwords: dict[str, str]) -> None:
 
     language = settings().language
     if passwords:
-        shown = Table("user / 用户", "password / 密码", "role / 角色", "", title=text("demo_accounts", language))
+        heads = [text(f"demo_{name}", language) for name in ("user", "password", "role", "name")]
+        shown = Table(*heads, title=text("demo_accounts", language))
         for person in PEOPLE:
             if person.username in passwords:
-                shown.add_row(person.username, passwords[person.username], person.role, person.display_name)
+                role = text(f"person_{person.role}", language)
+                shown.add_row(person.username, passwords[person.username], role, person.display_name)
         console.print(shown)
     if earlier := [person.username for person in PEOPLE if person.username not in passwords]:
         hint = text("demo_again", language, names=" ".join(earlier), command=_renewal())
