@@ -9,6 +9,7 @@ from sqlmodel import select
 
 import catalog_browser.service as catalogue
 from catalog_browser.models import DataSetVersion
+from enclave.cli.demonstration import application
 from enclave.grants import service as grants
 from enclave.kernel import clock, ledger, outbox
 from enclave.kernel.db import reading
@@ -246,3 +247,10 @@ def test_dates_that_were_shifted_make_nobody_known(home, people, object_store):
     again = make.submitted(people["zhang"], data.id, **asked)
     found = service.view(people["wang"], again.id).history
     assert "alone" not in {finding.kind for finding in found.findings}
+
+
+def test_the_demonstrations_draft_lacks_nothing(home, people, object_store, monkeypatch):
+    data = make.publish(people["wang"], {"cases": make.cases()})
+    monkeypatch.setattr(application, "person", people.__getitem__)
+    draft = application.draft(data.id, columns=["age", "sex"])
+    assert (draft.state, draft.problems, [file.kind for file in draft.files]) == ("draft", (), ["institution_approval"])
