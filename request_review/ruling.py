@@ -76,7 +76,9 @@ def problems(answers: Mapping[str, Any], context: Context) -> Iterator[Problem]:
 
 def _data(answers: Mapping[str, Any], context: Context) -> doors.Data:
     assert context.detail is not None and context.version is not None, "the form is complete before the rules are asked"
-    return rule_facts.of_version(context.detail, context.version, context.detail.variables, answers["columns"])
+    chosen = {*answers["columns"], *(part["column"] for part in answers.get("row_filter", ()))}
+    # A column that chooses the rows tells its value of every one of them, so the rules hear of it too.
+    return rule_facts.of_version(context.detail, context.version, context.detail.variables, chosen)
 
 
 def _known(context: Context) -> set[str]:

@@ -208,6 +208,17 @@ def test_an_approved_pool_serves(data: DataSetDetail, people: People, monkeypatc
     assert make.granted(people, data.id, mode="resource_pool").state == "granted"
 
 
+@pytest.mark.clause("10.4.2-e-2c4")
+def test_a_column_that_chooses_the_rows_is_told_to_the_rules(data: DataSetDetail, people: People) -> None:
+    plain = make.submitted(people["li"], data.id, columns=["age"])
+    chosen = make.submitted(
+        people["zhang"], data.id, columns=["age"], row_filter=[{"column": "sex", "op": "=", "value": "F"}]
+    )
+    both = make.submitted(people["li"], data.id, columns=["age", "sex"])
+    asked = [service.view(people["wu"], each.id).rulings["application"]["request"] for each in (plain, chosen, both)]
+    assert asked[0] != asked[1] == asked[2]
+
+
 @pytest.mark.clause("1-1")
 def test_data_from_outside_the_province_are_not_requested(data: DataSetDetail, people: People) -> None:
     change(DataSet, data.id, jurisdiction="110000")
