@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -58,7 +59,7 @@ def linked(session: Session, row: Request, team: Sequence[str]) -> tuple[Asked, 
     by_member = select(RequestMember.request_id).where(
         or_(col(RequestMember.username).in_(people), col(RequestMember.username).in_(colleagues))
     )
-    same_project = [Request.project_number == row.project_number] if row.project_number else []
+    same_project = [col(Request.id).in_(_of_project(session, row))] if number_key(row.project_number) else []
     query = (
         select(Request)
         .where(Request.dataset_id == row.dataset_id, Request.id != row.id, col(Request.submitted_at).is_not(None))
@@ -82,6 +83,18 @@ def linked(session: Session, row: Request, team: Sequence[str]) -> tuple[Asked, 
         if grant.dataset_id == row.dataset_id and grant.request_id not in known and grant.request_id != row.id
     ]
     return tuple(found)
+
+
+def number_key(number: str) -> str:
+    """Return a project's number without what spelling adds: width, case, spaces, signs."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", number).casefold() if sign.isalnum())
+
+
+def _of_project(session: Session, row: Request) -> list[str]:
+    """Return the requests on the data set whose project bears the same number, however it was written."""
+    query = select(Request.id, Request.project_number).where(Request.dataset_id == row.dataset_id)
+    wanted = number_key(row.project_number)
+    return [found for found, number in session.exec(query) if number_key(number) == wanted]
 
 
 def basis(asked: Sequence[Asked], new: Asked) -> str:

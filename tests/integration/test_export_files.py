@@ -510,3 +510,12 @@ def test_refused_for_those_without_the_project(world: World) -> None:
     with pytest.raises((Conflict, NotFound)):
         service.withdraw(world.people["zhang"], export.summary.id)
     assert [entry.id for entry in service.exports(world.people["zhang"], "p-export01")] == [export.summary.id]
+
+
+@pytest.mark.promise("P5")
+def test_a_note_is_too_short_to_carry_data_out(world: World) -> None:
+    name = world.write("a.csv")
+    with pytest.raises(EnclaveError) as refusal:
+        service.submit(world.people["li"], SubmitExport("p-export01", (name,), "表 1：" + "61,F;" * 200))
+    assert refusal.value.code == "export_note_long"
+    assert service.exports(world.people["li"], "p-export01") == []

@@ -254,3 +254,14 @@ def test_the_demonstrations_draft_lacks_nothing(home, people, object_store, monk
     monkeypatch.setattr(application, "person", people.__getitem__)
     draft = application.draft(data.id, columns=["age", "sex"])
     assert (draft.state, draft.problems, [file.kind for file in draft.files]) == ("draft", (), ["institution_approval"])
+
+
+@pytest.mark.clause("10.4.2-e-2d3")
+@pytest.mark.parametrize("written", ["8207 3664", "８２０７３６６４", "8207-3664"])
+def test_a_project_number_in_another_spelling_is_the_same_project(home, people, object_store, account, written):
+    data = make.publish(people["wang"], {"cases": make.cases()})
+    first = make.submitted(people["li"], data.id, columns=["age", "sex"])
+    stranger = account("gao", Role.RESEARCHER, institution="ELSE")
+    later = make.submitted(stranger, data.id, columns=["county", "age"], project_number=written)
+    found = service.view(people["wang"], later.id).history
+    assert first.id in {beside.label for beside in found.beside}

@@ -30,6 +30,7 @@ from enclave.outputs.models import Export, ExportFile, ReleasedTable
 
 CLAUSES = ("4.1-T1-L2d2e", "10.4.2-e-2d5", "5.3-T4-F6-1b")
 LEAST_NOTE = 10
+MOST_NOTE = 500
 OPEN_STATES = ("in_review", "released")
 DIFFERS = "export_differs_by_few"
 
@@ -77,6 +78,8 @@ def _check_command(command: SubmitExport, limits: Any) -> None:
         raise Invalid("export_names_twice", reserved=manifest.NAME)
     if len(command.note.strip()) < LEAST_NOTE:
         raise Invalid("export_note_missing", least=LEAST_NOTE)
+    if len(command.note) > MOST_NOTE:  # it is read, not reviewed: nothing of size may leave by it
+        raise Invalid("export_note_long", most=MOST_NOTE)
 
 
 @contextmanager
