@@ -66,7 +66,6 @@ def _draft(unit: UnitOfWork, command: SaveDraft) -> Request:
         evaluation={},
         decision={},
         agreement={},
-        rulings={},
     )
     return unit.add(row)
 
@@ -260,7 +259,6 @@ def check_basis(case: Case, history: History, columns: tuple[str, ...] = ()) -> 
 def _keep_submission(unit: UnitOfWork, row: Request, points: Score, history: History, decision: Decision) -> None:
     row.state, row.submitted_at = "submitted", clock.now()
     row.rules, row.score, row.history = stamps(), asdict(points), history.as_dict()
-    row.rulings = {"application": decision.as_facts()}
     unit.record(
         "request.submitted",
         row.id,

@@ -48,7 +48,6 @@ def draw_up_agreement(actor: Actor, request_id: str) -> str:
             return request_id
         check_step(case, actor, "draw_up_agreement", {})
         decision = ruling.agreement(_decided(case), context_of(case.session, case.row, case.files)).require()
-        case.row.rulings = case.row.rulings | {"agreement": decision.as_facts()}
         storage.keep(unit, stored.key)
         template = rules("agreement-2").stamp
         case.row.state = "agreement"
@@ -215,7 +214,6 @@ def register_grant(actor: Actor, command: RegisterGrant) -> str:
         decision = ruling.grant(_decided(case), context, matter_unused=_unused(case)).require()
         registration = unit.add(_registration(case, actor, command))
         case.row.history = history.as_dict()
-        case.row.rulings = case.row.rulings | {"grant": decision.as_facts()}
         use = ruling.kept(ruling.use_of(case.row.answers, context))
         grant = grants.issue(actor, _grant(case, registration, use))
         case.row.project_id, case.row.registration = grant.project_id, registration.number

@@ -40,7 +40,6 @@ class Request(Record, table=True):
     evaluation: dict[str, Any] = Field(sa_column=_json())
     decision: dict[str, Any] = Field(sa_column=_json())
     agreement: dict[str, Any] = Field(sa_column=_json())
-    rulings: dict[str, Any] = Field(sa_column=_json())  # what the rules said, by door, as the ledger keeps it
     project_id: str = ""
     registration: str = ""
     filing: str = ""

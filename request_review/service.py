@@ -138,7 +138,7 @@ def find(actor: Actor, state: str = "") -> list[RequestLine]:
 
 def queue(actor: Actor) -> list[RequestLine]:
     """Return the submitted requests a step of which waits for the actor, oldest submission first."""
-    steps = [workflow().steps[command] for command in showing.TODO]
+    steps = [workflow().steps[command] for command in showing.AWAITED]
     states = {state for step in steps for state in step.sources} - {"draft"}
     return [line for line in reversed(_lines(actor, tuple(states))) if line.todo]
 

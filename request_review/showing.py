@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 import catalog_browser.service as catalogue
 from enclave.kernel.errors import NotFound
 from enclave.kernel.i18n import text
 from enclave.kernel.identity import Account, Actor, system
+from enclave.kernel.ledger import LedgerEvent
 from request_review import conflicts
 from request_review.applying import context_of, open_problems, submission_guards
 from request_review.case import INSIDERS, Case, is_team, parties, refusal, unsigned
@@ -87,9 +88,23 @@ def whole(case: Case, actor: Actor) -> RequestView:
         filing=case.row.filing,
         closing_reason=case.row.closing_reason,
         rules=case.row.rules,
-        rulings={} if kept_out else case.row.rulings,
+        rulings={} if kept_out else _rulings(case),
         actions=tuple(actions.values()),
     )
+
+
+# The events of a request that rest on a decision of the rules, and the door each stands for.
+DOORS = {"request.submitted": "application", "agreement.drawn-up": "agreement", "request.registered": "grant"}
+
+
+def _rulings(case: Case) -> dict[str, dict[str, Any]]:
+    """Return what the rules said at each door the request came to, from the ledger that keeps it (P8)."""
+    query = (
+        select(LedgerEvent)
+        .where(LedgerEvent.subject == case.row.id, col(LedgerEvent.action).in_(DOORS))
+        .order_by(col(LedgerEvent.seq))
+    )
+    return {DOORS[event.action]: event.facts["decision"] for event in case.session.exec(query)}
 
 
 def _draft_state(case: Case) -> tuple[tuple[Problem, ...], Score]:
@@ -123,14 +138,14 @@ def _line(case: Case, actions: Mapping[str, ActionView], titles: Titles) -> dict
 
 
 # Steps that wait for somebody; the others may be taken but need not.
-TODO = ("submit", "assign_reviewers", "review", "decide", "sign", "register_grant")
+AWAITED = ("submit", "assign_reviewers", "review", "decide", "sign", "register_grant")
 
 
 def _waits(case: Case, command: str) -> bool:
     """Tell whether a step waits for somebody; a further reviewer may always be seated, but need not while two are."""
     if command == "assign_reviewers" and case.row.state == "in_review":
         return case.tied or len(case.active_panel) < rules("committee")["panel"]["at_least"]
-    return command in TODO
+    return command in AWAITED
 
 
 def _actions(case: Case, actor: Actor) -> dict[str, ActionView]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as notation
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from rich.table import Table
 from enclave.deidentify import advice
 from enclave.deidentify.advice import Advice, rules
 from enclave.deidentify.classify import classify_all
-from enclave.deidentify.reading import Limits, ReadOptions, read_tables
+from enclave.deidentify.files import opened
 from enclave.kernel.i18n import text
 from enclave.kernel.settings import settings
 from enclave.policy.book import current
@@ -26,8 +25,7 @@ def advise(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score the techniques for every column of a file; nothing needs to run and nothing is changed."""
-    with tempfile.TemporaryDirectory() as folder:
-        tables = read_tables(file, Path(folder), Limits.configured(), ReadOptions())
+    with opened(file) as tables:
         found = [
             (table.name, column.name, column.role, advice.advise(column.role, table.column(column.name), column.kind))
             for table, finding in zip(tables, classify_all(tables), strict=True)

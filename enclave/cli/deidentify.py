@@ -71,7 +71,7 @@ def _columns(table: TreatedTable) -> Table:
     shown = Table("", text("file_method", language), text("file_level", language), text("file_lost", language))
     for column, method in table.methods.items():
         lost = f"{table.losses[column]:.3f}" if column in table.losses else ""
-        shown.add_row(column, text(f"file_method_{method}", language), str(table.levels.get(column, "")), lost)
+        shown.add_row(column, text(f"method_{method}", language), str(table.levels.get(column, "")), lost)
     return shown
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as notation
 import math
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
+from enclave.cli.risk import names_of
+from enclave.deidentify.files import Wording, check_quasi_identifiers, opened
 from enclave.deidentify.hierarchies import Hierarchy, read_hierarchies
-from enclave.deidentify.reading import Limits, ReadOptions, ReadTable, read_tables
+from enclave.deidentify.reading import ReadTable
 from enclave.disclosure.generalisation import Axis, NotNested, Space, axis
 from enclave.disclosure.optimal import Found, least_loss
 from enclave.kernel.errors import Invalid, Refused
@@ -31,10 +32,10 @@ def kanonymity(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find the levels of least loss that make a file k-anonymous, and say how far from the optimum they may be."""
-    columns = [name.strip() for name in qi.split(",") if name.strip()]
+    columns = names_of(qi)
     known = read_hierarchies(hierarchies, columns, file.name)
-    with tempfile.TemporaryDirectory() as folder:
-        table = _table(file, Path(folder), columns)
+    with opened(file, Wording(text_columns=columns)) as tables:
+        table = _one(tables, columns)
         space = Space([_axis(table, name, known[name]) for name in columns])
     found = least_loss(space, k, suppress, seconds=seconds or math.inf)
     if found is None:
@@ -43,15 +44,12 @@ def kanonymity(
     typer.echo(notation.dumps(result, ensure_ascii=False) if json else _told(result, space.total))
 
 
-def _table(file: Path, folder: Path, columns: list[str]) -> ReadTable:
-    if not columns:
-        raise Invalid("kanonymity_no_columns")
-    tables = read_tables(file, folder, Limits.configured(), ReadOptions(expect=lambda _table, _column: "text"))
+def _one(tables: list[ReadTable], columns: tuple[str, ...]) -> ReadTable:
+    """Return the one table of a file, once it has all the columns."""
     if len(tables) != 1:
-        raise Invalid("kanonymity_one_table", file=file.name, tables=", ".join(table.name for table in tables))
-    missing = [name for name in columns if name not in tables[0].schema.names]
-    if missing:
-        raise Invalid("kanonymity_column", file=file.name, column=missing[0], known=", ".join(tables[0].schema.names))
+        names = ", ".join(table.name for table in tables)
+        raise Invalid("kanonymity_one_table", file=tables[0].file, tables=names)
+    check_quasi_identifiers(tables, columns)
     return tables[0]
 
 
@@ -69,7 +67,7 @@ def _axis(table: ReadTable, name: str, hierarchy: Hierarchy) -> Axis:
         raise Invalid("hierarchy_not_nested", column=name, level=str(error).rsplit(" ", 1)[-1]) from error
 
 
-def _plain(found: Found, columns: list[str]) -> dict[str, Any]:
+def _plain(found: Found, columns: tuple[str, ...]) -> dict[str, Any]:
     return {
         "loss": found.loss,
         "lower_bound": found.lower_bound,

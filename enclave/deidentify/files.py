@@ -43,9 +43,7 @@ def measured(
 
     Without `sensitive` the columns found to be sensitive are. Raises Invalid for a column that no table has.
     """
-    if not quasi_identifiers:
-        raise Invalid("file_no_quasi_identifiers", file=tables[0].file)
-    _check_columns(tables, quasi_identifiers)
+    check_quasi_identifiers(tables, quasi_identifiers)
     _check_columns(tables, sensitive)
     findings = [None] * len(tables) if sensitive else classify_all(tables)
     found = {}
@@ -57,6 +55,13 @@ def measured(
             frame = {name: table.column(name) for name in {*quasi, *told}}
             found[table.name] = measure(frame, quasi, told)
     return found
+
+
+def check_quasi_identifiers(tables: Sequence[ReadTable], names: Sequence[str]) -> None:
+    """Refuse no quasi-identifier at all, one named twice, and one that no table has."""
+    if not names:
+        raise Invalid("file_no_quasi_identifiers", file=tables[0].file)
+    _check_columns(tables, names)
 
 
 def _check_columns(tables: Sequence[ReadTable], names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from enclave.disclosure.loss import label_losses
 from enclave.disclosure.uniqueness import class_counts, combine, inverse
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -48,7 +49,7 @@ class Lattice:
         self.pairs = np.bincount(self.pair_tuples, minlength=count)
         repeats = np.bincount(self.pair_persons)  # tuples of each person
         self.surely = np.bincount(self.pair_tuples, weights=1 / repeats[self.pair_persons], minlength=count)
-        self.loss = [[_loss(axis[0][0], codes, self.rows) for codes, _ in axis] for axis in self.labels]
+        self.loss = [[_loss(axis[0][0], codes) for codes, _ in axis] for axis in self.labels]
         self.worth = np.array([axis.worth for axis in axes])
 
     @property
@@ -115,12 +116,7 @@ class Lattice:
         return [(*node[:number], level - 1, *node[number + 1 :]) for number, level in enumerate(node) if level]
 
 
-def _loss(values: Ints, labels: Ints, rows: Ints) -> Floats:
+def _loss(values: Ints, labels: Ints) -> Floats:
     """Return for each tuple the share of the column's values that its label covers, 0 to 1."""
-    distinct = len(np.unique(values))
-    if distinct < 2:
-        return np.zeros(len(rows))
-    size = int(values.max()) + 1
-    pairs = np.unique(labels * size + values)
-    covered = np.bincount(pairs // size, minlength=int(labels.max()) + 1)
-    return np.asarray((covered[labels] - 1) / (distinct - 1), dtype=np.float64)
+    numbers, distinct = inverse(values)
+    return label_losses(numbers, labels, distinct)[labels]

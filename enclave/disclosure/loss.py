@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enclave.disclosure.uniqueness import Keys, column_codes, inverse
 
@@ -19,12 +20,17 @@ def column_loss(before: Any, after: Any, kept: Keys) -> float:
     if not len(codes):
         return 0.0
     values, distinct = inverse(codes)
-    labels, size = column_codes(after)
-    pairs = np.unique(labels * distinct + values[kept])
-    under = np.bincount(pairs // distinct, minlength=size)
-    lost = (under[labels] - 1) / max(distinct - 1, 1)
+    labels, _ = column_codes(after)
+    lost = label_losses(values[kept], labels, distinct)[labels]
     lost[(labels == 0) & (codes[kept] != 0)] = 1
     return float((lost.sum() + len(codes) - len(kept)) / len(codes))
+
+
+def label_losses(values: Keys, labels: Keys, distinct: int) -> NDArray[np.float64]:
+    """Return for each label (values under it - 1) / (values of the column - 1); `distinct` values occur in all."""
+    pairs = np.unique(labels * distinct + values)
+    under = np.bincount(pairs // distinct)
+    return (under - 1) / max(distinct - 1, 1)
 
 
 def information(values: Any) -> float:

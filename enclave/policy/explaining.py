@@ -71,16 +71,6 @@ def as_json(decision: Decision) -> dict[str, object]:
     }
 
 
-def explain_facts(facts: Mapping[str, Any], language: str, book: Book | None = None) -> list[str]:
-    """Return the sentences of a decision as the ledger keeps it (`Decision.as_facts`), for pages.
-
-    Rules that exist no longer are named by their id; where the rules have changed since, the last line says so.
-    """
-    reasons = reasons_of(facts, language, book)
-    lines = [f"{sentence}  [{' '.join(clauses)}]" if clauses else sentence for sentence, clauses in reasons]
-    return lines + told_of(facts, language, book)
-
-
 def reasons_of(facts: Mapping[str, Any], language: str, book: Book | None = None) -> list[tuple[str, tuple[str, ...]]]:
     """Return the rules a kept decision rests on, each as its sentence and clauses; one gone since as its id."""
     rules = {rule.id: rule for rule in (book or current()).rules}

@@ -167,7 +167,7 @@ def _finish(
             version=extract.version_id,
             files={entry["file"]: entry["sha256"] for entry in tables},
             rows=sum(entry["rows"] for entry in tables),
-            stages=["middle", "late"],  # of desensitisation (9.1.2): the version in a batch, this extract for its grant
+            stages=[*catalogue.version(extract.version_id).profile.get("stages", ()), "late"],  # (9.1.2)
         )
         return view(extract)
 

@@ -215,9 +215,9 @@ def test_a_hierarchy_that_does_not_fit_is_named_with_its_place(folder: Path, cod
 
 
 def test_other_bad_input(folder: Path) -> None:
-    assert refusal(folder / "data.csv", "--qi", " , ", "--hierarchies", folder).code == "kanonymity_no_columns"
+    assert refusal(folder / "data.csv", "--qi", " , ", "--hierarchies", folder).code == "file_no_quasi_identifiers"
     (folder / "data_hierarchy_street.csv").write_text("A;*\n")
-    assert refusal(folder / "data.csv", "--qi", "street", "--hierarchies", folder).code == "kanonymity_column"
+    assert refusal(folder / "data.csv", "--qi", "street", "--hierarchies", folder).code == "file_no_column"
 
 
 def test_too_few_rows_for_k(folder: Path) -> None:

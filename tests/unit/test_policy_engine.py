@@ -13,7 +13,7 @@ from enclave.kernel.errors import Refused
 from enclave.policy import Column, DecisionRequest, Degrees, Outcome, decide
 from enclave.policy.book import current, made
 from enclave.policy.catalogue import AUDIENCES
-from enclave.policy.explaining import as_json, explain, explain_facts, explain_rule
+from enclave.policy.explaining import as_json, explain, explain_rule, reasons_of, told_of
 from enclave.policy.request import as_plain, from_plain
 from tests.factories.policy import fulfilled, research, without
 
@@ -242,13 +242,14 @@ def test_a_decision_is_told_whole() -> None:
 
 def test_a_decision_kept_on_the_ledger_is_told_again() -> None:
     kept = decide(research("apply")).as_facts()
-    zh, en = explain_facts(kept, "zh"), explain_facts(kept, "en")
-    assert any("上级备案" in line for line in zh) and any("10.4.2-e-2a" in line for line in en)
-    assert "签订协议" in zh[-1] and "sign the agreement" in en[-1]
-    older = explain_facts({**kept, "rules": ["gone"], "missing": ["lost"], "rule_version": "0" * 64}, "en")
-    assert older[0] == "gone" and "lost" in older[1] and "earlier rule version" in older[2]
+    zh, en = reasons_of(kept, "zh"), reasons_of(kept, "en")
+    assert any("上级备案" in sentence for sentence, _ in zh) and any("10.4.2-e-2a" in clauses for _, clauses in en)
+    assert "签订协议" in told_of(kept, "zh")[-1] and "sign the agreement" in told_of(kept, "en")[-1]
+    older = {**kept, "rules": ["gone"], "missing": ["lost"], "rule_version": "0" * 64}
+    assert reasons_of(older, "en") == [("gone", ())]
+    assert "lost" in told_of(older, "en")[0] and "earlier rule version" in told_of(older, "en")[1]
     allowed = decide(fulfilled(research("mount"))).as_facts()
-    assert allowed["rules"] == ["may-research-special"] and "non-profit" in explain_facts(allowed, "en")[0]
+    assert allowed["rules"] == ["may-research-special"] and "non-profit" in reasons_of(allowed, "en")[0][0]
 
 
 def test_steps_of_the_track_follow_what_is_met() -> None:

@@ -208,7 +208,6 @@ def upgrade() -> None:
     sa.Column('evaluation', sa.JSON(), nullable=False),
     sa.Column('decision', sa.JSON(), nullable=False),
     sa.Column('agreement', sa.JSON(), nullable=False),
-    sa.Column('rulings', sa.JSON(), nullable=False),
     sa.Column('project_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('registration', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('filing', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
