@@ -89,9 +89,10 @@ def _known(context: Context) -> set[str]:
 
 
 def _problem(reason: Reason) -> Problem:
-    """Return the reason as a problem of the form, in the applicant's words where the rule has such."""
-    code = f"request_rule_{reason.rule.split('@')[0]}"
+    """Return the reason as a problem beside the answer it is about, in an applicant's words where there are such."""
+    rule = reason.rule.split("@")[0]
+    code, field = f"request_rule_{rule}", rules("tracks")["beside"].get(rule, "dataset_id")
     own = code in catalogue()
     zh = text(code, "zh") if own else f"{reason.zh}。"
     en = text(code, "en") if own else f"{reason.en[:1].upper()}{reason.en[1:]}."
-    return Problem("", f"rule:{reason.rule}", zh, en, reason.clauses)
+    return Problem(field, f"rule:{reason.rule}", zh, en, reason.clauses)

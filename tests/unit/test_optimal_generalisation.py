@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from itertools import product
 from pathlib import Path
@@ -122,6 +123,24 @@ def test_generalising_never_leaves_more_alone(drawn: tuple[list[tuple[str, ...]]
                 coarser = (*node[:place], node[place] + 1, *node[place + 1 :])
                 assert space.judge(coarser, k).suppressed <= space.judge(node, k).suppressed
                 assert space.label_loss(coarser) >= space.label_loss(node) - 1e-12
+
+
+@settings(max_examples=150)
+@given(table(), st.integers(1, 6), st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.data())
+def test_what_one_look_tells_of_the_nodes_below_is_never_too_much(
+    drawn: tuple[list[tuple[str, ...]], Hierarchies], k: int, suppress: float, choice: st.DataObject
+) -> None:
+    """After any looks the bound of every other node is at most its loss: else the optimum could be lost."""
+    space = space_of(*drawn)
+    nodes = list(product(*map(range, space.shape)))
+    looked = choice.draw(st.lists(st.sampled_from(nodes), min_size=1, max_size=6))
+    search = optimal._Search(space, k, suppress, math.inf)
+    for node in looked:
+        search.look(node)
+    for node in set(nodes) - set(looked):
+        verdict = space.judge(node, k)
+        if verdict.suppressed <= search.tolerated:
+            assert search.least(node) <= space.label_loss(node) + verdict.added + 1e-9
 
 
 def test_rolled_up_classes_are_those_counted_from_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ from sqlmodel import Session, select
 from enclave.kernel.db import engine, reading
 from enclave.kernel.errors import Conflict, EnclaveError, Refused
 from enclave.kernel.ledger import LedgerEvent
+from enclave.policy.book import current
 from request_review import service
 from request_review.case import load, parties
+from request_review.forms import fields
 from request_review.models import STATES, Assignment, Request
 from request_review.rulebook import rules
 from request_review.workflow import build, workflow
@@ -159,3 +161,17 @@ def test_every_step_has_a_command_here_and_every_state_a_name(home):
     with_view = set(workflow().steps)
     assert with_view == set(commands(type("R", (), {"id": "r", "version": 1})()))
     assert set(workflow().states) == set(STATES)
+
+
+def test_tracks_name_what_exists():
+    """Answers, steps, obligations and rules in `tracks.yaml` are those of the form, the workflow and the standard."""
+    rule, book = rules("tracks"), current()
+    assert set(rule["scenarios"]) == set(fields()["mode"].options)
+    assert set(rule["answers"]) | set(rule["beside"].values()) <= set(fields())
+    assert set(rule["beside"]) <= {each.id.split("@")[0] for each in book.rules}
+    assert set(rule["steps"]) <= set(workflow().steps)
+    for step in rule["steps"].values():
+        for track in (way["track"] for way in rule["scenarios"].values()):
+            assert set(step[track]) <= {each.code for each in book.tracks[track].steps}
+        assert set(step["also"]) <= set(book.words("obligations"))
+    assert set(rule["answers"].values()) <= set(book.words("obligations"))
